@@ -1,0 +1,1 @@
+"""Settings: one pydantic-settings class over the components' own configs."""

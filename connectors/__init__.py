@@ -1,0 +1,1 @@
+"""Sources of market data: each turns bytes into columns and control items."""

@@ -1,0 +1,1 @@
+"""Databento: wire decoding, control messages and the live session."""

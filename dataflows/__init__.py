@@ -1,0 +1,1 @@
+"""The Bytewax wiring: the only place where core, edges and settings meet."""

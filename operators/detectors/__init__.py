@@ -1,0 +1,1 @@
+"""One phenomenon of institutional flow per module."""

@@ -1,0 +1,153 @@
+"""What travels through the dataflow, in feed order, under the key of a shard.
+
+Records travel as columns (`MboRows`, then `Evaluations`); everything rarer is a small frozen
+object in its place between them. An operator consumes what concerns it and passes every item on
+that it does not replace.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.model.records import MboBatch
+
+
+@dataclass(frozen=True, slots=True)
+class MboRows:
+    """Consecutive records of one feed, all of one shard."""
+
+    feed: str
+    rows: MboBatch
+    """Shape (n,), MBO_DTYPE, read-only."""
+    faults: NDArray[np.uint16] | None = None
+    """Shape (n,): WIRE_* bits of each row, set by `validate`; None before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """An instrument is assigned to a root. Precedes the instrument's first record."""
+
+    feed: str
+    instrument_id: int
+    symbol: str
+    """Raw symbol, or the id as text where none is known."""
+    root: str
+    origin: str
+    """What told the root: `setting`, `mapping`, `definition`, `symbol` or `unknown`."""
+    ts_event: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What an instrument is. Fields that the exchange leaves undefined are None."""
+
+    feed: str
+    instrument_id: int
+    ts_event: int
+    symbol: str
+    instrument_class: str
+    """DBN's: F future, S future spread, C call, P put, T option spread, M mixed spread, …"""
+    asset: str
+    tick_e9: int | None
+    """Smallest price step, 1e-9 points; None for options, see `tick_rule`."""
+    tick_rule: int | None
+    """CME's variable tick table."""
+    point_value_e9: int | None
+    """Currency units for one point of one contract, in 1e-9 (ES 50, NQ 20)."""
+    currency: str
+    expiration_ns: int | None
+    strike_price_e9: int | None
+    underlying: str
+    underlying_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketStatus:
+    """The exchange changed an instrument's trading state."""
+
+    feed: str
+    instrument_id: int
+    ts_event: int
+    action: int
+    """DBN's StatusAction: 1 pre-open, 3 cross, 7 trading, 8 halt, 12 close, …"""
+    is_trading: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One figure published by the exchange: settlement, open interest, price limit, …"""
+
+    feed: str
+    instrument_id: int
+    ts_event: int
+    stat_type: int
+    price_e9: int | None
+    quantity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The feed's clock passed `ts_event`: idle panes may close. Part of the input, in every shard."""
+
+    feed: str
+    ts_event: int
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A change of what the analysis does, at its place in the stream."""
+
+    feed: str
+    ts_event: int
+    name: str
+    value: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluations:
+    """Evaluation rows of one shard in their order, and what each later step adds to them."""
+
+    feed: str
+    rows: NDArray[np.void]
+    """Shape (n,), EVAL_DTYPE, read-only."""
+    fills: NDArray[np.void]
+    """Shape (m,), FILL_DTYPE, read-only; a row's are `fills[row.fill_first:row.fill_stop]`."""
+    roots: tuple[str, ...]
+    """Root names by `row.root`; grows, never reorders."""
+    windows: NDArray[np.int64] | None = None
+    """Shape (n, len(WINDOWS_S), len(WINDOW_SUMS)): sums over each window, set by `pressure`."""
+    mids2: NDArray[np.int64] | None = None
+    """Shape (n, len(WINDOWS_S)): bid + ask (1e-9) before each window began, 0 unknown; `pressure`."""
+    quality: NDArray[np.float64] | None = None
+    """Shape (n,), 0…1, set by `pressure`."""
+    z: NDArray[np.float64] | None = None
+    """Shape (n, len(JUDGED)): robust z of each judged metric, NaN where there is none; `baseline`."""
+    tail_p: NDArray[np.float64] | None = None
+    """Shape (n, len(JUDGED)): share of the baseline at least as extreme, NaN where none; `baseline`."""
+    sessions: NDArray[np.int16] | None = None
+    """Shape (n,): sessions in the baseline used; below SESSIONS_MIN it is warming; `baseline`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an operator knows at the end of the input, for a summary. Not part of any stream."""
+
+    step: str
+    facts: dict[str, Any]
+
+
+Item = (
+    MboRows
+    | Instrument
+    | Definition
+    | MarketStatus
+    | Statistic
+    | Tick
+    | Control
+    | Evaluations
+    | Report
+)
+"""Before `detect`. From there on messages (`operators.model.streams.Message`) travel too."""

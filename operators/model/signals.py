@@ -1,0 +1,254 @@
+"""What leaves the process: signals and their evidence, executions, gaps, outcomes, status.
+
+Small frozen objects. The annotations `TsNs`, `PriceE9` and `OrderId` say how a number is written
+in JSON (see `sinks/codec.py`): 64-bit integers as decimal strings, prices as decimal strings of
+points, because JSON numbers lose integers above 2**53.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+TsNs = Annotated[int, "ts_ns"]
+"""Nanoseconds since the epoch."""
+PriceE9 = Annotated[int, "price_e9"]
+"""Price in 1e-9 points."""
+OrderId = Annotated[int, "order_id"]
+"""The exchange's order id, unsigned 64-bit."""
+
+Side = Literal["buy", "sell", "none"]
+Strength = Literal["LOW", "MODERATE", "HIGH", "VERY_HIGH", "EXTREME"]
+Action = Literal["LONG", "SHORT", "MONITOR", "IGNORE"]
+Change = Literal["opened", "updated", "closed", "retracted"]
+Warmth = Literal["WARM", "WARMING"]
+
+SIDE_NAMES: dict[int, Side] = {1: "buy", -1: "sell", 0: "none"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One detector's observation at one evaluation point."""
+
+    detector: str
+    group: str
+    """Detectors of one group see the same thing; together they count little more than the strongest."""
+    instrument_id: int
+    symbol: str
+    side: Side
+    """The side institutional flow is on: `buy` pushes the price up."""
+    strength: float
+    """How far beyond its threshold, in the detector's own scale: 0…6, as a clipped z."""
+    structural: bool
+    """True if absolute thresholds decided, not a baseline."""
+    z: float | None
+    """Robust z against the baseline; None for structural evidence or while warming."""
+    tail_p: float | None
+    """Share of the baseline at least as extreme."""
+    window_s: int
+    """Seconds looked at; 0 for one event."""
+    size: int
+    """Contracts the observation is about."""
+    measure: float
+    """The quantity compared with the threshold, in the detector's unit."""
+    threshold: float
+    unit: str
+    """Unit of `measure` and `threshold`."""
+    price_e9: PriceE9
+    text: str
+    """One line a trader reads."""
+    order_ids: tuple[OrderId, ...]
+    """At most 20, in order of appearance."""
+    sequence_first: int
+    sequence_last: int
+    ts_first: TsNs
+    ts_last: TsNs
+    quality: float
+    """Feed quality at that point, 0…1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """What one piece of evidence adds to a signal's log-odds; they add up with the bias."""
+
+    detector: str
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What the instrument is worth."""
+
+    instrument_id: int
+    symbol: str
+    tick_e9: int | None
+    """Smallest price step in 1e-9 points; None if the feed has not said."""
+    tick_value: float | None
+    """Currency units per tick and contract; None if unknown."""
+    currency: str
+    notional: float | None
+    """Currency units: size of the evidence × price × point value; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One revision of one signal: that an institution is at work on a side of a root."""
+
+    id: str
+    """Names the signal over its life: a hash of root, side, kind and the point that opened it."""
+    revision: int
+    """1 for the opening, then one more each."""
+    change: Change
+    root: str
+    kind: str
+    """What dominates the evidence: sweep, iceberg, stop_run, pressure, absorption, large."""
+    side: Side
+    action: Action
+    """Follows the side; MONITOR below HIGH, IGNORE when closed or retracted."""
+    ts_event: TsNs
+    """The evaluation point's time in the data."""
+    ts_opened: TsNs
+    price_e9: PriceE9
+    """Mid of the contract at that point (its last trade where there is no mid)."""
+    contract: Contract
+    size: int
+    """Contracts in the evidence."""
+    probability: float
+    probability_low: float
+    probability_high: float
+    """Interval of the calibrated probability; equal to 0 and 1 while uncalibrated."""
+    calibration: str
+    """Version of the calibration, or `uncalibrated`."""
+    strength: Strength
+    log_odds: float
+    bias: float
+    contributions: tuple[Contribution, ...]
+    evidence: tuple[Evidence, ...]
+    reasons: tuple[str, ...]
+    baseline: Warmth
+    baseline_sessions: int
+    quality: float
+    params: str
+    """Version of the parameters: hash of the settings that can change an output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One passive fill of an execution."""
+
+    order_id: OrderId
+    price_e9: PriceE9
+    size: int
+    hidden: int
+    refills: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """A notable aggressor order and whom it met."""
+
+    root: str
+    instrument_id: int
+    symbol: str
+    ts_event: TsNs
+    sequence_first: int
+    sequence_last: int
+    tags: tuple[str, ...]
+    """Why it is notable: `sweep`, `stop`, `iceberg`, `large`."""
+    aggressor: str
+    """new, modified_limit, stop, implied or auction."""
+    side: Side
+    order_id: OrderId
+    size: int
+    hidden: int
+    refills: int
+    levels: int
+    price_first_e9: PriceE9
+    price_last_e9: PriceE9
+    bid_before_e9: PriceE9 | None
+    ask_before_e9: PriceE9 | None
+    bid_e9: PriceE9 | None
+    ask_e9: PriceE9 | None
+    fills: tuple[Fill, ...]
+    """At most 50; `fill_count` says how many there were."""
+    fill_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """What is known of an instrument changed: data is missing or wrong, or whole again."""
+
+    root: str
+    feed: str
+    instrument_id: int
+    symbol: str
+    ts_event: TsNs
+    sequence: int
+    change: Literal["opened", "closed"]
+    reason: str
+    """A kind of fault, `reassigned`, `clear` or `snapshot`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the market did after a signal."""
+
+    root: str
+    signal_id: str
+    revision: int
+    ts_event: TsNs
+    horizon_s: int
+    side: Side
+    probability: float
+    markout_ticks: float
+    """Signed move of the mid in the signal's direction after half the spread, in ticks."""
+    hit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentPressure:
+    """Pressure on one instrument at the close of a second."""
+
+    instrument_id: int
+    symbol: str
+    bid_e9: PriceE9 | None
+    ask_e9: PriceE9 | None
+    bid_size: int
+    ask_size: int
+    quality: float
+    windows: dict[str, dict[str, int]]
+    """Window in seconds → sums over it (buy, sell, ofi_1, ofi_10, …), contracts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """Pressure of a root at the close of a second: changed instruments only. State stream."""
+
+    root: str
+    ts_event: TsNs
+    instruments: tuple[InstrumentPressure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """Health of one instrument's data: 1 is sound, 0 is useless."""
+
+    instrument_id: int
+    symbol: str
+    score: float
+    dirty: bool
+    faults: dict[str, int] = field(default_factory=dict)
+    """Kind of fault → count since the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedStatus:
+    """State of one feed. State stream."""
+
+    feed: str
+    state: Literal["connecting", "live", "replay", "degraded", "stopped"]
+    ts_event: TsNs
+    """Newest record."""
+    records: int
+    lag_ns: int
+    """Receive time of the newest record behind its event time."""
+    text: str

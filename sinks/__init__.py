@@ -1,0 +1,1 @@
+"""Where results go: Kafka, the relay, alerts, the store."""
