@@ -87,7 +87,7 @@ EVAL_DTYPE: Final = np.dtype(
         ("fill_stop", "i4"),  # exclusive
         ("price_first", "i8"),  # 1e-9
         ("price_last", "i8"),
-        # Book before the event (execution) or at the pane's start, then at this point; 1e-9, 0 = none.
+        # Book before the event (or at the pane's start), then at this point; 1e-9, 0 none.
         ("bid_before", "i8"),
         ("ask_before", "i8"),
         ("bid_size_before", "i8"),
@@ -123,7 +123,7 @@ FILL_DTYPE: Final = np.dtype(
         ("order_id", "u8"),  # of the resting order
         ("price", "i8"),
         ("size", "i8"),
-        ("hidden", "i8"),  # contracts shown anew after this fill (refill), or filled beyond the shown
+        ("hidden", "i8"),  # contracts shown anew after this fill (refill), or filled beyond shown
         ("hidden_total", "i8"),  # of the order so far
         ("refills", "i4"),  # of the order so far
         ("side", "i1"),  # of the resting order: +1 bid, −1 ask

@@ -89,7 +89,7 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The feed's clock passed `ts_event`: idle panes may close. Part of the input, in every shard."""
+    """The feed's clock passed `ts_event`: idle panes may close. Input, and in every shard."""
 
     feed: str
     ts_event: int
@@ -118,15 +118,15 @@ class Evaluations:
     roots: tuple[str, ...]
     """Root names by `row.root`; grows, never reorders."""
     windows: NDArray[np.int64] | None = None
-    """Shape (n, len(WINDOWS_S), len(WINDOW_SUMS)): sums over each window, set by `pressure`."""
+    """Shape (n, len(WINDOWS_S), len(WINDOW_SUMS)): sums over each window; `pressure`."""
     mids2: NDArray[np.int64] | None = None
-    """Shape (n, len(WINDOWS_S)): bid + ask (1e-9) before each window began, 0 unknown; `pressure`."""
+    """Shape (n, len(WINDOWS_S)): bid + ask (1e-9) before each window, 0 unknown; `pressure`."""
     quality: NDArray[np.float64] | None = None
     """Shape (n,), 0…1, set by `pressure`."""
     z: NDArray[np.float64] | None = None
-    """Shape (n, len(JUDGED)): robust z of each judged metric, NaN where there is none; `baseline`."""
+    """Shape (n, len(JUDGED)): robust z of each judged metric, NaN where none; `baseline`."""
     tail_p: NDArray[np.float64] | None = None
-    """Shape (n, len(JUDGED)): share of the baseline at least as extreme, NaN where none; `baseline`."""
+    """Shape (n, len(JUDGED)): share of baseline at least as extreme, NaN none; `baseline`."""
     sessions: NDArray[np.int16] | None = None
     """Shape (n,): sessions in the baseline used; below SESSIONS_MIN it is warming; `baseline`."""
 

@@ -30,7 +30,7 @@ class Evidence:
 
     detector: str
     group: str
-    """Detectors of one group see the same thing; together they count little more than the strongest."""
+    """Detectors of a group see the same thing; they count little more than their strongest."""
     instrument_id: int
     symbol: str
     side: Side

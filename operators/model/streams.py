@@ -48,7 +48,7 @@ class Message:
     stream: str
     root: str
     seq: int
-    """Contiguous per (stream, root) from 1 on event streams; 0 before it is stamped, and on state streams."""
+    """Contiguous per (stream, root) from 1 on event streams; 0 unstamped and on state streams."""
     value: Value
 
 

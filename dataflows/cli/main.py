@@ -1,0 +1,105 @@
+"""The console script `ifd`: finds the command, runs it, turns what went wrong into one line.
+
+A command is a module of this folder with `add_parser(subparsers)`, which adds its parser and sets
+`run`, a function from the parsed arguments to an exit code. Only the module of the command that was
+asked for is imported, so that help comes at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Final
+
+from operators.model.errors import IfdError
+
+COMMANDS: Final[dict[str, str]] = {
+    "demo": "everything on this machine: simulated exchange, worker, Kafka, a live table of signals",
+    "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
+    "simulate": "write a tape of the simulated exchange as a DBN file",
+    "check": "print the effective settings and where each comes from",
+}
+"""Name → one line of help; the module has the command's name."""
+
+EXAMPLES: Final = """\
+examples:
+  ifd demo                                  see it work, no key and no broker needed
+  ifd demo --seconds 60                     the same, ending by itself with a summary
+  ifd simulate --out tapes/day.dbn.zst      make a tape
+  ifd replay day1.mbo.dbn.zst day2.mbo.dbn.zst --summary
+                                            a Databento file's signals, and one JSON object at the end
+  ifd check                                 the settings in force
+  IFD_PROFILE=production ifd check --json   those of production, for a program
+
+settings come from the environment (IFD_SECTION__KEY), .env, config/<profile>.toml and config/base.toml,
+in this order. exit codes: 0 done, 1 a defect of ours, 2 something you can put right, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    What a user can put right (IfdError, also as the cause of an engine's error) is one line on
+    stderr and 2. Anything else is a defect of ours and keeps its traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser(words).parse_args(words)
+        return int(arguments.run(arguments) or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader left, as `head` does; what is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, IfdError):
+                print(f"ifd: {' '.join(str(cause).split())}", file=sys.stderr)
+                return 2
+            if isinstance(cause, KeyboardInterrupt):
+                return 130
+        raise
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ifd",
+        description="Says when an institution is at work in CME futures and options, and why.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ifd {_version()}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    asked = next((word for word in words if not word.startswith("-")), "")
+    for name, help_line in COMMANDS.items():
+        module = f"{__package__}.{name}"
+        if find_spec(module) is None:
+            continue
+        if name == asked:
+            importlib.import_module(module).add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=help_line)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("ifd")
+    except PackageNotFoundError:  # Run from a checkout that is not installed.
+        return "unknown"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what caused it, innermost last."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+if __name__ == "__main__":
+    sys.exit(main())
