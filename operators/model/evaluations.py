@@ -153,3 +153,28 @@ WINDOW_SUMS: Final = (
     "ofi_10",
 )
 """Sums kept over each window; ofi_1 is level 1, ofi_10 the sum of levels 1–10."""
+
+JUDGED: Final = (
+    "pressure_5",
+    "pressure_30",
+    "pressure_60",
+    "pressure_300",
+    "ofi_30",
+    "ofi_300",
+    "absorption_60",
+    "volume_60",
+    "stops_5",
+    "cancel_60",
+    "size",
+    "hidden",
+)
+"""Metrics compared with what is normal at this time of day, in the order of the columns of z and tail_p.
+
+pressure_W: ln((buy + a)/(sell + a)) over W seconds; ofi_W: order-flow imbalance of levels 1–10;
+absorption_60: net aggressor contracts per tick they moved the mid, positive where bids held;
+volume_60, stops_5, cancel_60: contracts traded, traded by elected stops, cancelled near the touch.
+These stand on pane rows; `size` and `hidden` of the aggressor order stand on execution rows.
+"""
+
+JUDGED_SIGNED: Final = 7
+"""The first so many of JUDGED have a sign: + where flow pushes up. The others are never negative."""
