@@ -17,7 +17,7 @@ from typing import Final
 from operators.model.errors import IfdError
 
 COMMANDS: Final[dict[str, str]] = {
-    "demo": "everything on this machine: simulated exchange, worker, Kafka, a live table of signals",
+    "demo": "everything on this machine: simulated exchange, worker, Kafka, a table of signals",
     "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
     "simulate": "write a tape of the simulated exchange as a DBN file",
     "check": "print the effective settings and where each comes from",
@@ -26,16 +26,16 @@ COMMANDS: Final[dict[str, str]] = {
 
 EXAMPLES: Final = """\
 examples:
-  ifd demo                                  see it work, no key and no broker needed
-  ifd demo --seconds 60                     the same, ending by itself with a summary
-  ifd simulate --out tapes/day.dbn.zst      make a tape
+  ifd demo                                 see it work, no key and no broker needed
+  ifd demo --seconds 60                    the same, ending by itself with a summary
   ifd replay day1.mbo.dbn.zst day2.mbo.dbn.zst --summary
-                                            a Databento file's signals, and one JSON object at the end
-  ifd check                                 the settings in force
-  IFD_PROFILE=production ifd check --json   those of production, for a program
+                                           signals of Databento files, one JSON object at the end
+  ifd check                                the settings in force and where each comes from
+  IFD_PROFILE=production ifd check --json  those of production, for a program
+  ifd COMMAND --help                       what a command takes, with examples
 
-settings come from the environment (IFD_SECTION__KEY), .env, config/<profile>.toml and config/base.toml,
-in this order. exit codes: 0 done, 1 a defect of ours, 2 something you can put right, 130 interrupted.
+settings: environment (IFD_SECTION__KEY) over .env over config/<profile>.toml over config/base.toml
+exit codes: 0 done, 1 a defect of ours, 2 something you can put right, 130 interrupted
 """
 
 

@@ -1,0 +1,89 @@
+# Everything a checkout needs; `make` alone lists it. Python 3.11 or 3.12 and make are enough.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# uv works here without asking for an activated environment, and takes no settings from elsewhere.
+UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_NO_CONFIG=1 $(BIN)/uv
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
+	--generate-hashes --no-emit-index-url
+ARGS ?=
+
+.PHONY: help setup demo test check test-servers bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything in it, .venv/bin/ifd included; quick when up to date
+
+demo: setup ## everything on this machine, no key and no broker needed (ARGS="--seconds 60")
+	@$(BIN)/ifd demo $(ARGS)
+
+test: setup ## all tests that need nothing but this checkout (ARGS="-k sweep")
+	@$(BIN)/pytest -m "not kafka" $(ARGS)
+
+check: setup ## the gate before a commit: format, lint, types, quick tests
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@IFD_HYPOTHESIS=fast $(BIN)/pytest --quiet -m "not kafka and not slow" $(CHECKED)
+
+test-servers: setup ## tests against an Apache Kafka that they start themselves (Java 17)
+	@$(BIN)/pytest -m kafka $(ARGS)
+
+lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
+	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/base.txt
+	@grep '^uv==' requirements/dev.txt | tr -d '\\' | $(COMPILE) - --output-file requirements/bootstrap.txt
+	@! grep -nE 'https?://|--(index|extra-index|find-links)' requirements/*.txt
+
+clean: ## remove what was made here, .venv included; recovery stores and tapes stay
+	rm -rf $(VENV) .cache .numba_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The quick tests of `make check`: shape of the project, settings, contracts.
+CHECKED = $(wildcard tests/test_tidy.py tests/test_tape.py tests/config tests/contracts)
+
+$(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
+	@$(MAKE) $(BIN)/uv
+	@$(UV) pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "ready: $(BIN)/ifd"
+
+# A virtual environment on Python 3.11 or 3.12 with uv in it. Names on the path may be shims that fail, so
+# each is tried; Debian's Python may lack ensurepip. Where only a newer Python is found, uv brings 3.12.
+$(BIN)/uv: requirements/bootstrap.txt
+	@if $(BIN)/python -c '$(SUITS)' 2>/dev/null; then :; else \
+	  rm -rf $(VENV); \
+	  suitable=; without_pip=; other=; \
+	  IFS=:; for name in python3.12 python3.11 python3 python; do for folder in $$PATH; do \
+	    python=$$folder/$$name; [ -x "$$python" ] || continue; \
+	    if "$$python" -c '$(SUITS)' 2>/dev/null; then \
+	      if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then suitable=$${suitable:-$$python}; \
+	      else without_pip=$${without_pip:-$$python}; fi; \
+	    elif "$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
+	      other=$${other:-$$python}; fi; \
+	  done; done; unset IFS; \
+	  if [ -n "$$suitable" ]; then "$$suitable" -m venv $(VENV); \
+	  elif [ -n "$$other" ]; then \
+	    echo "no Python 3.11 or 3.12 with venv on the path; asking uv for one"; \
+	    rm -rf .cache/uv; "$$other" -m venv .cache/uv; \
+	    .cache/uv/bin/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt; \
+	    .cache/uv/bin/uv venv --quiet --no-config --seed --python '>=3.11,<3.13' $(VENV) \
+	      || { echo "$(NO_PYTHON); uv could not fetch one, $$other is another version"; exit 1; } >&2; \
+	  elif [ -n "$$without_pip" ]; then \
+	    echo "$$without_pip lacks venv: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; \
+	  else echo "$(NO_PYTHON), and none was found on the path" >&2; exit 1; fi; \
+	fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --requirement requirements/bootstrap.txt
+	@touch $@
+
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+NO_PYTHON := Python 3.11 or 3.12 is needed (the engine has no build for another)
