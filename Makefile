@@ -8,10 +8,11 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# uv works here without asking for an activated environment, and takes no settings from elsewhere.
-UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_NO_CONFIG=1 $(BIN)/uv
+# uv: in this environment though none is activated, with the machine's certificates, without settings
+# from elsewhere.
+UV := UV_SYSTEM_CERTS=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_NO_CONFIG=1 $(BIN)/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
-	--generate-hashes --no-emit-index-url
+	--generate-hashes --no-emit-index-url --no-annotate
 ARGS ?=
 
 .PHONY: help setup demo test check test-servers bench lock clean
@@ -75,7 +76,7 @@ $(BIN)/uv: requirements/bootstrap.txt
 	    echo "no Python 3.11 or 3.12 with venv on the path; asking uv for one"; \
 	    rm -rf .cache/uv; "$$other" -m venv .cache/uv; \
 	    .cache/uv/bin/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt; \
-	    .cache/uv/bin/uv venv --quiet --no-config --seed --python '>=3.11,<3.13' $(VENV) \
+	    UV_SYSTEM_CERTS=1 .cache/uv/bin/uv venv --quiet --no-config --seed --python '>=3.11,<3.13' $(VENV) \
 	      || { echo "$(NO_PYTHON); uv could not fetch one, $$other is another version"; exit 1; } >&2; \
 	  elif [ -n "$$without_pip" ]; then \
 	    echo "$$without_pip lacks venv: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; \
