@@ -1,0 +1,49 @@
+"""Settings of the process itself, which no component owns: sharding and recovery."""
+
+from dataclasses import dataclass, field
+
+SHARDS_MAX = 1_000
+"""A shard travels under a key of three digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowConfig:
+    """How the roots of all feeds are spread over the workers."""
+
+    shards: int = 1
+    """Shards of roots, 1…1,000; fixed for the life of a recovery store."""
+    shard_overrides: dict[str, int] = field(default_factory=dict)
+    """Root → its shard, for roots so busy that they should have one to themselves."""
+    roots: dict[str, str] = field(default_factory=dict)
+    """Symbol or asset → root, over what mappings, definitions and `products.toml` say."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.shards <= SHARDS_MAX:
+            raise ValueError(f"shards must be from 1 to {SHARDS_MAX}, was {self.shards}")
+        for root, shard in self.shard_overrides.items():
+            if not 0 <= shard < self.shards:
+                raise ValueError(
+                    f"shard_overrides.{root} must be from 0 to {self.shards - 1}, was {shard}"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryConfig:
+    """Where and how often the state of all steps is stored."""
+
+    directory: str = ""
+    """Folder of the recovery store; empty: nothing is stored and a restart starts anew."""
+    epoch_s: float = 10.0
+    """Seconds between snapshots, more than 0; longer than the longest stall of a worker."""
+    partitions: int = 4
+    """Files of a new store, at least 1; the most workers it will ever have, fixed for its life."""
+    backup_s: float = 0.0
+    """Seconds for which superseded snapshots are kept, at least 0: a backup's age."""
+
+    def __post_init__(self) -> None:
+        if not self.epoch_s > 0:
+            raise ValueError(f"epoch_s must be more than 0, was {self.epoch_s}")
+        if self.partitions < 1:
+            raise ValueError(f"partitions must be at least 1, was {self.partitions}")
+        if not self.backup_s >= 0:
+            raise ValueError(f"backup_s must be at least 0, was {self.backup_s}")

@@ -1,0 +1,217 @@
+"""All settings of a process, in one frozen object: environment over .env over profile over base.
+
+A section is the config class of a component; this module only puts them together. It is imported by
+`dataflows` and by process entry points, never by a component.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from dotenv import dotenv_values
+from pydantic import PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.layers import (
+    HIDDEN,
+    PROFILE,
+    Key,
+    KeyPath,
+    Layer,
+    dotenv_layer,
+    environment_layer,
+    given_layer,
+    keys_of,
+    toml_layer,
+)
+from config.sections import FlowConfig, RecoveryConfig
+from operators.book import BookConfig
+from operators.model.errors import ConfigError
+
+FOLDER: Final = Path(__file__).parent
+PROFILES: Final = ("development", "staging", "production")
+DEFAULT: Final = "default"
+
+
+class Settings(BaseSettings):
+    """The sections. Build it with `load_settings`; every value has an origin."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    flow: FlowConfig = FlowConfig()
+    recovery: RecoveryConfig = RecoveryConfig()
+    book: BookConfig = BookConfig()
+
+    _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
+    _profile: str = PrivateAttr(default=PROFILES[0])
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - names given by pydantic-settings
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` hands over.
+
+        pydantic-settings' own sources overlook a misspelt section, lower the case of a root's name
+        and cannot say where a value came from, so the layers are read in `config.layers`.
+        """
+        return (init_settings,)
+
+
+OUTPUT_SECTIONS: Final = ("book",)
+"""Sections that can change an output: they make the version of the parameters."""
+NEUTRAL: Final = frozenset({("book", "rows_max")})
+"""Keys of these that change only how the work is cut, never what comes out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One key as it is in force."""
+
+    key: str
+    value: object
+    """As JSON would have it; HIDDEN for a secret that is set."""
+    origin: str
+    """File, variable, `command line` or `default`."""
+
+
+def sections() -> dict[str, Any]:
+    """Section name → config class, in the order of the class."""
+    return {f.alias or name: f.annotation for name, f in Settings.model_fields.items()}
+
+
+@cache
+def known_keys() -> dict[KeyPath, Key]:
+    """Every key there is, by path."""
+    return keys_of(sections())
+
+
+def load_settings(
+    given: Mapping[str, object] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Path = Path(".env"),
+    folder: Path = FOLDER,
+) -> Settings:
+    """The settings in force.
+
+    Args:
+        given: Dotted key → value from a command line; over everything else.
+        environ: Instead of the process's environment.
+        dotenv: File of variables; may be missing.
+        folder: Where base.toml and the profiles are.
+
+    Raises:
+        ConfigError: One line with origin, key, what was expected and found.
+    """
+    variables = os.environ if environ is None else environ
+    keys = known_keys()
+    profile = _profile_of(variables, dotenv)
+    merged: Layer = {}
+    for name in ("base", profile):
+        file = folder / f"{name}.toml"
+        merged |= toml_layer(file, keys, shown=f"{folder.name}/{file.name}")
+    merged |= dotenv_layer(dotenv, keys)
+    merged |= environment_layer(variables, keys)
+    merged |= given_layer(given or {}, keys, shown="command line")
+    settings = Settings(**{name: _built((name,), cls, merged) for name, cls in sections().items()})
+    settings._origins = {path: value.origin for path, value in merged.items()}
+    settings._profile = profile
+    return settings
+
+
+def profile_of(settings: Settings) -> str:
+    """Name of the profile the settings were loaded with."""
+    return settings._profile
+
+
+def origins(settings: Settings) -> list[Origin]:
+    """Every key with its value and where that comes from, in the order of the sections."""
+    return [
+        Origin(".".join(path), _shown(key, _value(settings, path)), _origin(settings, path))
+        for path, key in known_keys().items()
+    ]
+
+
+def params_version(settings: Settings) -> str:
+    """Names everything in the settings that can change an output: 12 hexadecimal digits."""
+    relevant = {
+        ".".join(path): _value(settings, path)
+        for path in known_keys()
+        if path[0] in OUTPUT_SECTIONS and path not in NEUTRAL
+    }
+    text = json.dumps(relevant, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _profile_of(variables: Mapping[str, str], dotenv: Path) -> str:
+    profile, origin = variables.get(PROFILE), PROFILE
+    if profile is None and dotenv.is_file():
+        profile, origin = dotenv_values(dotenv).get(PROFILE), f"{dotenv.name}: {PROFILE}"
+    if profile is None:
+        return PROFILES[0]
+    if profile not in PROFILES:
+        raise ConfigError(f"{origin}: expected one of {', '.join(PROFILES)}, found {profile!r}")
+    return profile
+
+
+def _built(path: KeyPath, cls: Any, merged: Layer) -> Any:
+    """The config object of a section, from the values given for it and its own defaults."""
+    arguments: dict[str, Any] = {}
+    hints = get_type_hints(cls)
+    for item in fields(cls):
+        here = (*path, item.name)
+        if is_dataclass(hints[item.name]):
+            arguments[item.name] = _built(here, hints[item.name], merged)
+        elif known_keys()[here].is_table:
+            below = {p[-1]: v.value for p, v in merged.items() if p[:-1] == here}
+            if below:
+                default = known_keys()[here].default
+                arguments[item.name] = {**(default if isinstance(default, dict) else {}), **below}
+        elif here in merged:
+            arguments[item.name] = merged[here].value
+    try:
+        return cls(**arguments)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(_refusal(path, str(error), merged)) from error
+
+
+def _refusal(path: KeyPath, said: str, merged: Layer) -> str:
+    """A component's refusal, with the origin of the field it names."""
+    given = {p: v.origin for p, v in merged.items() if p[: len(path)] == path}
+    named = [
+        origin for p, origin in given.items() if p[len(path)] in said.replace(".", " ").split()
+    ]
+    origin = (named or list(given.values()) or [DEFAULT])[0]
+    return f"{origin}: {'.'.join(path)}.{said}"
+
+
+def _value(settings: Settings, path: KeyPath) -> Any:
+    value: Any = settings
+    for name, f in Settings.model_fields.items():
+        if (f.alias or name) == path[0]:
+            value = getattr(settings, name)
+    for name in path[1:]:
+        value = getattr(value, name)
+    return value
+
+
+def _shown(key: Key, value: object) -> object:
+    if key.is_secret:
+        return HIDDEN if value else ""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _origin(settings: Settings, path: KeyPath) -> str:
+    found = settings._origins
+    below = [origin for p, origin in found.items() if p[: len(path)] == path]
+    return ", ".join(dict.fromkeys(below)) or DEFAULT

@@ -1,0 +1,24 @@
+import pytest
+
+from config.sections import FlowConfig, RecoveryConfig
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong", "said"),
+    [
+        (FlowConfig, {"shards": 0}, "shards must be from 1 to 1000, was 0"),
+        (FlowConfig, {"shards": 1001}, "shards must be from 1 to 1000, was 1001"),
+        (
+            FlowConfig,
+            {"shard_overrides": {"ES": 1}},
+            "shard_overrides.ES must be from 0 to 0, was 1",
+        ),
+        (RecoveryConfig, {"epoch_s": 0}, "epoch_s must be more than 0, was 0"),
+        (RecoveryConfig, {"epoch_s": float("nan")}, "epoch_s must be more than 0, was nan"),
+        (RecoveryConfig, {"partitions": 0}, "partitions must be at least 1, was 0"),
+        (RecoveryConfig, {"backup_s": -1}, "backup_s must be at least 0, was -1"),
+    ],
+)
+def test_nonsense_is_refused_with_field_bound_and_value(config, wrong, said):
+    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+        config(**wrong)
