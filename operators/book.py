@@ -1,0 +1,263 @@
+"""Book: exact order books of a shard, and from them the evaluation rows.
+
+In: `MboRows` with wire faults noted, and control items. Out: `Evaluations` in their place, `Gap`
+messages where a book turned dirty or sound, and every other item unchanged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators import book_kernel as kernel
+from operators import book_snapshot, idmap
+from operators import book_state as state_of
+from operators.book_state import Book as Columns
+from operators.model.evaluations import EVAL_DTYPE, FAULT, FAULT_NAMES, FILL_DTYPE
+from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Report, Tick
+from operators.model.signals import Gap
+from operators.model.streams import GAPS, Flowing, Message
+
+_TRADING = 7
+_NOT_CONTINUOUS = frozenset({1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 15})
+"""DBN StatusAction values outside continuous trading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookConfig:
+    """Bounds of the book."""
+
+    rows_max: int = 8192
+    """Records applied in one kernel call, at least 1: bounds how far tables are grown ahead."""
+    instruments_max: int = 1_000_000
+    """Instruments of one shard, at least 1 and at most 1,000,000."""
+
+    def __post_init__(self) -> None:
+        if self.rows_max < 1:
+            raise ValueError(f"rows_max must be at least 1, was {self.rows_max}")
+        if not 1 <= self.instruments_max <= 1_000_000:
+            raise ValueError(
+                f"instruments_max must be from 1 to 1000000, was {self.instruments_max}"
+            )
+
+
+class Book:
+    """Orders, levels, open events and open panes of all instruments of one shard.
+
+    State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 900 per
+    instrument; in a snapshot 32 per order. An instrument without an `Instrument` item before its
+    first record becomes a root of its own.
+
+    References:
+        Databento, `mbo` schema; facts on events in `docs/semantics.md`.
+    """
+
+    STATE_VERSION: ClassVar[int] = 1
+
+    def __init__(self, config: BookConfig, state: dict[str, Any] | None = None) -> None:
+        self._config = config
+        self._roots: tuple[str, ...] = ()
+        self._root_of: dict[str, int] = {}
+        self._symbols: dict[int, str] = {}
+        self._feeds: list[str] = []
+        self._columns: Columns = state_of.empty_book()
+        self._addressed: Columns | None = None
+        self._addresses = np.zeros((0, 2), np.int64)
+        if state is not None:
+            self._restore(state)
+
+    def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
+        """Items of the shard in feed order → the same with records replaced by evaluations."""
+        out: list[Flowing] = []
+        for item in items:
+            if isinstance(item, MboRows):
+                self._on_rows(item, out)
+                continue
+            if isinstance(item, Tick):
+                self._on_tick(item, out)
+            elif isinstance(item, Instrument):
+                self._assign(item.instrument_id, item.root, item.symbol, item.feed)
+            elif isinstance(item, MarketStatus):
+                self._on_status(item)
+            out.append(item)
+        return out
+
+    def snapshot(self) -> dict[str, Any]:
+        """Copied plain data: compact orders, open events, panes and names."""
+        used = len(self._symbols)
+        self._columns = book_snapshot.shrunk(self._columns)
+        return {
+            "names": self._roots,
+            "symbols": tuple(self._symbols.items()),
+            "feeds": tuple(self._feeds),
+            **book_snapshot.pack(self._columns, used, len(self._roots)),
+        }
+
+    def report(self) -> Report:
+        """Totals of executions and the state of each book, prices in 1e-9."""
+        columns = self._columns
+        counts = columns.counts
+        facts: dict[str, Any] = {
+            name: int(counts[index]) for name, index in state_of.COUNT_NAMES.items()
+        }
+        facts["instruments"] = {
+            int(columns.instruments["instrument_id"][slot]): self._facts_of(slot)
+            for slot in range(len(self._symbols))
+        }
+        return Report("book", facts)
+
+    def _on_rows(self, item: MboRows, out: list[Flowing]) -> None:
+        rows = np.ascontiguousarray(item.rows)
+        faults = np.zeros(rows.size, np.uint16) if item.faults is None else item.faults
+        for first in range(0, rows.size, self._config.rows_max):
+            part = rows[first : first + self._config.rows_max]
+            self._apply(part, faults[first : first + part.size], item, out)
+        self._emit(item.feed, out)
+
+    def _apply(
+        self, rows: NDArray[np.void], faults: NDArray[np.uint16], item: MboRows, out: list[Flowing]
+    ) -> None:
+        entries = int(self._columns.counts[state_of.ENTRIES])
+        if (entries + rows.size) * 10 > self._columns.orders.size * 7:
+            self._columns = state_of.grow_orders(self._columns, rows.size)
+        start, at = 0, self._at()
+        rows_at = rows.__array_interface__["data"][0]
+        faults_at = faults.__array_interface__["data"][0]
+        while True:
+            why, start = kernel.apply_rows(at, rows_at, faults_at, start, rows.size)
+            if why == kernel.DONE:
+                return
+            self._grow(why, rows[start], item, out)
+            at = self._at()
+
+    def _at(self) -> NDArray[np.int64]:
+        """Addresses of the columns, made again only when an array was replaced."""
+        if self._addressed is not self._columns:
+            self._addresses = state_of.addresses(self._columns)
+            self._addressed = self._columns
+        return self._addresses
+
+    def _grow(self, why: int, row: np.void, item: MboRows, out: list[Flowing]) -> None:
+        if why == kernel.NEED_INSTRUMENT:
+            text = str(row["instrument_id"])
+            self._assign(int(row["instrument_id"]), text, text, item.feed)
+        elif why == kernel.NEED_LEVELS:
+            self._columns = state_of.grow_levels(self._columns)
+        elif why == kernel.NEED_EVENTS:
+            self._columns = state_of.grow_events(self._columns)
+        elif why == kernel.NEED_BOOKS:
+            self._columns = state_of.grow_books(self._columns)
+        else:
+            self._emit(item.feed, out)
+            self._columns = state_of.roomy_out(self._columns)
+
+    def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
+        feed = self._feed(item.feed)
+        root, roots = 0, len(self._roots)
+        while root < roots:
+            root = kernel.tick(self._at(), feed, item.ts_event, root, roots)
+            self._emit(item.feed, out)
+            self._columns = state_of.roomy_out(self._columns)
+
+    def _on_status(self, item: MarketStatus) -> None:
+        slot = idmap.find(self._columns.ids, item.instrument_id)
+        if slot >= 0:
+            if item.action == _TRADING:
+                self._columns.instruments["halted"][slot] = 0
+            elif item.action in _NOT_CONTINUOUS:
+                self._columns.instruments["halted"][slot] = 1
+
+    def _emit(self, feed: str, out: list[Flowing]) -> None:
+        """Hand on what the kernel appended, as arrays of its own."""
+        counts = self._columns.counts
+        size, fills = int(counts[state_of.OUT]), int(counts[state_of.FILLS])
+        if not size:
+            return
+        # By way of bytes: numpy copies structured arrays field by field, ten times slower.
+        rows = np.frombuffer(self._columns.out[:size].tobytes(), EVAL_DTYPE)
+        fill_rows = np.frombuffer(self._columns.out_fills[:fills].tobytes(), FILL_DTYPE)
+        if counts[state_of.FAULT_ROWS]:
+            for index in np.flatnonzero(rows["kind"] == FAULT):
+                gap = self._gap(rows[index], feed)
+                out.append(Message(GAPS, gap.root, 0, gap))
+        counts[state_of.OUT] = counts[state_of.FILLS] = counts[state_of.FAULT_ROWS] = 0
+        out.append(Evaluations(feed, rows, fill_rows, self._roots))
+
+    def _gap(self, row: np.void, feed: str) -> Gap:
+        dirty = int(row["aggressor"])
+        symbol = self._symbols[int(row["instrument_id"])]
+        reason = FAULT_NAMES[dirty - 1] if dirty else "snapshot"
+        text = (
+            f"{symbol}: the book cannot be trusted since sequence {row['sequence_last']} ({reason})"
+            if dirty
+            else f"{symbol}: the book is whole again from sequence {row['sequence_last']}"
+        )
+        return Gap(
+            root=self._roots[row["root"]],
+            feed=feed,
+            instrument_id=int(row["instrument_id"]),
+            symbol=symbol,
+            ts_event=int(row["ts_event"]),
+            sequence=int(row["sequence_last"]),
+            change="opened" if dirty else "closed",
+            reason=reason,
+            text=text,
+        )
+
+    def _feed(self, feed: str) -> int:
+        if feed not in self._feeds:
+            self._feeds.append(feed)
+        return self._feeds.index(feed)
+
+    def _assign(self, instrument_id: int, root: str, symbol: str, feed: str) -> None:
+        """Give an instrument its slot and root; a known one only a new symbol (roots are sticky)."""
+        if instrument_id in self._symbols:
+            self._symbols[instrument_id] = symbol
+            return
+        slot = len(self._symbols)
+        assert slot < self._config.instruments_max, "more instruments than instruments_max"
+        self._symbols[instrument_id] = symbol
+        self._columns = state_of.with_instrument(
+            self._columns, slot, instrument_id, self._root(root, feed)
+        )
+
+    def _root(self, root: str, feed: str) -> int:
+        if root not in self._root_of:
+            index = self._root_of[root] = len(self._roots)
+            self._roots += (root,)
+            if index == self._columns.roots.size:
+                self._columns = state_of.grow_roots(self._columns)
+            self._columns.roots["first_active"][index] = -1
+            self._columns.roots["feed"][index] = self._feed(feed)
+        return self._root_of[root]
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._roots = state["names"]
+        self._root_of = {name: index for index, name in enumerate(self._roots)}
+        self._symbols = dict(state["symbols"])
+        self._feeds = list(state["feeds"])
+        self._columns = book_snapshot.unpack(state)
+
+    def _facts_of(self, slot: int) -> dict[str, Any]:
+        columns = self._columns
+        instrument = columns.instruments[slot]
+        return {
+            "symbol": self._symbols[int(instrument["instrument_id"])],
+            "orders": int(instrument["orders"]),
+            "bid_levels": int(columns.blocks["levels"][2 * slot]),
+            "ask_levels": int(columns.blocks["levels"][2 * slot + 1]),
+            "best_bid": self._best(2 * slot),
+            "best_ask": self._best(2 * slot + 1),
+            "unknown_orders": int(instrument["unknown"]),
+            "last_sequence": int(instrument["last_sequence"]),
+            "last_ts_recv": int(instrument["last_ts_recv"]),
+        }
+
+    def _best(self, line: int) -> int | None:
+        block = self._columns.blocks[line]
+        if not block["levels"]:
+            return None
+        key = int(self._columns.arena["key"][block["first"] + block["levels"] - 1])
+        return -key if line % 2 else key
