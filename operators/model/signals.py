@@ -79,8 +79,8 @@ class Contract:
 
     instrument_id: int
     symbol: str
-    tick_e9: int | None
-    """Smallest price step in 1e-9 points; None if the feed has not said."""
+    tick_e9: PriceE9 | None
+    """Smallest price step; None if the feed has not said."""
     tick_value: float | None
     """Currency units per tick and contract; None if unknown."""
     currency: str

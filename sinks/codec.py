@@ -1,0 +1,136 @@
+"""The only serialiser: a message as deterministic JSON bytes.
+
+A value is an envelope (`stream`, `root`, `seq`) followed by the fields of the message in the order
+of their declaration. What JSON numbers would lose becomes text: instants and order ids are decimal
+strings, prices are decimal strings of points without trailing zeros, and their names lose the
+`_e9`. Floats are finite and rounded to six decimals. Nothing here reads a clock: equal messages
+give equal bytes in every process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from operators.model.records import PRICE_SCALE
+from operators.model.streams import VALUE_TYPES, Message
+
+FLOAT_DECIMALS: Final = 6
+"""Decimals kept of a float."""
+
+Write = Callable[[Any], dict[str, Any]]
+"""Turns an object of one dataclass into what orjson writes."""
+
+
+def encode(message: Message) -> bytes:
+    """The bytes that leave the process. Asserts that floats are finite and roots agree."""
+    written = WRITES[message.stream](message.value)
+    assert written.get("root", message.root) == message.root, f"{message.root}: another root inside"
+    envelope = {"stream": message.stream, "root": message.root, "seq": message.seq}
+    return orjson.dumps(envelope | written, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+@lru_cache(maxsize=16_384)
+def price_text(price_e9: int) -> str:
+    """Decimal text of a price in 1e-9 points: 4810250000000 is `4810.25`."""
+    whole, rest = divmod(abs(int(price_e9)), PRICE_SCALE)
+    sign = "-" if price_e9 < 0 else ""
+    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
+
+
+def json_name(name: str, annotation: Any) -> str:
+    """Name of a field in JSON: a price is written in points, so `_e9` goes."""
+    return name.removesuffix("_e9") if unit(annotation) == "price_e9" else name
+
+
+def unit(annotation: Any) -> str | None:
+    """What an `Annotated` number says of itself: `ts_ns`, `price_e9`, `order_id`; None else."""
+    annotation = required(annotation)
+    return get_args(annotation)[1] if get_origin(annotation) is Annotated else None
+
+
+def required(annotation: Any) -> Any:
+    """`X` of `X | None`, anything else as it is."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    (kept,) = (part for part in get_args(annotation) if part is not NoneType)
+    return kept
+
+
+def is_optional(annotation: Any) -> bool:
+    """Whether None is allowed."""
+    return required(annotation) is not annotation
+
+
+def hints_of(kind: type) -> dict[str, Any]:
+    """Annotation of each field of a dataclass, in the order of declaration."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _compile(kind: type) -> Write:
+    """A function that writes objects of one dataclass: straight code, a third of a loop's time."""
+    hints = hints_of(kind)
+    names: dict[str, Any] = {"price_text": price_text}
+    items = (
+        f"{json_name(name, hint)!r}: {_expression(hint, f'value.{name}', names)}"
+        for name, hint in hints.items()
+    )
+    # One sum sees every NaN and infinity of the object.
+    floats = [f"(value.{name} or 0.0)" for name, hint in hints.items() if required(hint) is float]
+    source = (
+        "def write(value):\n"
+        f"    total = {' + '.join(floats) or '0.0'}\n"
+        "    assert total - total == 0.0, f'not finite: {value}'\n"
+        f"    return {{{', '.join(items)}}}\n"
+    )
+    # Made of the annotations in operators/model/signals.py, never of data.
+    exec(source, names)  # noqa: S102
+    write: Write = names["write"]
+    return write
+
+
+def _expression(hint: Any, text: str, names: dict[str, Any]) -> str:
+    """Python expression that writes the value of expression `text`; fills in `names` it uses."""
+    written = _required_expression(required(hint), text, names)
+    if written == text or not is_optional(hint):
+        return written
+    return f"None if {text} is None else {written}"
+
+
+def _required_expression(hint: Any, text: str, names: dict[str, Any]) -> str:
+    match unit(hint):
+        case "ts_ns" | "order_id":
+            return f"str({text})"
+        case "price_e9":
+            return f"price_text({text})"
+    if hint is float:
+        # float(): numpy rounds differently. Adding zero turns -0.0 into 0.0.
+        return f"round(float({text}), {FLOAT_DECIMALS}) + 0.0"
+    if hint in (int, str, bool) or get_origin(hint) is Literal:
+        return text
+    if is_dataclass(hint):
+        assert isinstance(hint, type)
+        names[f"write_{hint.__name__}"] = _compile(hint)
+        return f"write_{hint.__name__}({text})"
+    return _container_expression(hint, text, names)
+
+
+def _container_expression(hint: Any, text: str, names: dict[str, Any]) -> str:
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind is tuple and parts[1:] == (...,):
+        written = _expression(parts[0], "item", names)
+        return text if written == "item" else f"[{written} for item in {text}]"
+    assert kind is dict, f"no JSON form for {hint}"
+    assert parts[0] is str, f"no JSON form for the keys of {hint}"
+    # Keys in order: equal mappings give equal bytes.
+    written = _expression(parts[1], "item", names)
+    return f"{{key: {written} for key, item in sorted({text}.items())}}"
+
+
+WRITES: Final[Mapping[str, Write]] = {
+    stream: _compile(kind) for stream, kind in VALUE_TYPES.items()
+}
