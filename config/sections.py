@@ -47,3 +47,30 @@ class RecoveryConfig:
             raise ValueError(f"partitions must be at least 1, was {self.partitions}")
         if not self.backup_s >= 0:
             raise ValueError(f"backup_s must be at least 0, was {self.backup_s}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceConfig:
+    """Where the records come from: DBN files, read as one feed."""
+
+    feed: str = "glbx"
+    """Name of the feed; it is part of what is published, so a replay must keep it."""
+    paths: tuple[str, ...] = ()
+    """`.dbn` or `.dbn.zst` files, in order."""
+    batch_rows: int = 65_536
+    """Records handed on at once, at least 1."""
+    rows_per_epoch_max: int = 50_000_000
+    """Records between two snapshots, at least 1."""
+    speed: float = 0.0
+    """Event time per wall time, such as 1 for the market's pace; 0 is as fast as possible."""
+    summary_directory: str = ""
+    """Folder where each shard leaves its part of a summary; empty: none."""
+
+    def __post_init__(self) -> None:
+        if not self.feed:
+            raise ValueError("feed must be a name, was empty")
+        for name in ("batch_rows", "rows_per_epoch_max"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, was {value}")
+        if not 0 <= self.speed < float("inf"):
+            raise ValueError(f"speed must be at least 0, was {self.speed}")

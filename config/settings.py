@@ -29,7 +29,7 @@ from config.layers import (
     keys_of,
     toml_layer,
 )
-from config.sections import FlowConfig, RecoveryConfig
+from config.sections import FlowConfig, RecoveryConfig, SourceConfig
 from operators.book import BookConfig
 from operators.model.errors import ConfigError
 
@@ -45,6 +45,7 @@ class Settings(BaseSettings):
 
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
+    source: SourceConfig = SourceConfig()
     book: BookConfig = BookConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)

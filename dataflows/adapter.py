@@ -1,0 +1,86 @@
+"""Where the pure core meets Bytewax: an operator becomes a keyed step with versioned state."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+import bytewax.operators as op
+from bytewax.operators import KeyedStream, StatefulBatchLogic
+
+from operators.model.errors import StateError
+from operators.model.items import Report
+from operators.model.streams import Flowing
+
+
+class Operator(Protocol):
+    """What every step of the core offers."""
+
+    STATE_VERSION: ClassVar[int]
+
+    def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
+        """Items of one shard, in order → what goes on, in order."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Copied plain data."""
+
+    def report(self) -> Report | None:
+        """What it knows at the end of the input."""
+
+
+Factory = Callable[[dict[str, Any] | None], Operator]
+"""A fresh operator, or one that goes on from a snapshot."""
+
+Saved = tuple[int, dict[str, Any]]
+"""What a recovery store holds of a step and shard: state version and snapshot."""
+
+
+class OperatorLogic(StatefulBatchLogic[Flowing, Flowing, Saved]):
+    """One operator of one shard, as Bytewax drives it.
+
+    `on_batch` returns a list, never a generator: state has changed when it returns, so no
+    snapshot can fall in between.
+    """
+
+    def __init__(self, operator: Operator, reports: bool) -> None:
+        self._operator = operator
+        self._reports = reports
+
+    def on_batch(self, values: list[Flowing]) -> tuple[list[Flowing], bool]:
+        """Hand all values of this activation over at once."""
+        return self._operator.on_items(values), StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[list[Flowing], bool]:
+        """A stop is not an end of data: nothing closes; only the summary hears of it."""
+        report = self._operator.report() if self._reports else None
+        return ([] if report is None else [report]), StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> Saved:
+        """Version and copied state."""
+        return type(self._operator).STATE_VERSION, self._operator.snapshot()
+
+
+def step(
+    step_id: str,
+    up: KeyedStream[Flowing],
+    operator: type[Operator],
+    factory: Factory,
+    *,
+    reports: bool = False,
+) -> KeyedStream[Flowing]:
+    """One step of the chain, one operator per shard.
+
+    Raises (while running): StateError, if the store holds another version of the step's state.
+    """
+
+    def resume(saved: Saved | None) -> OperatorLogic:
+        if saved is None:
+            return OperatorLogic(factory(None), reports)
+        version, state = saved
+        if version != operator.STATE_VERSION:
+            raise StateError(
+                f"step {step_id}: the recovery store holds state of version {version}, expected "
+                f"{operator.STATE_VERSION}; start with an empty recovery directory, or run the "
+                "version that wrote this one"
+            )
+        return OperatorLogic(factory(state), reports)
+
+    return op.stateful_batch(step_id, up, resume)

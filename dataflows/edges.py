@@ -1,0 +1,62 @@
+"""Sources and sinks from settings: what differs between live, replay, demo and test."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bytewax.outputs import Sink
+
+from config.products import products, root_of_assets
+from config.settings import Settings
+from connectors.dbn_file import DbnFileConfig, DbnFileSource, Hooks
+from connectors.root_rules import RootsConfig
+from dataflows.store import Store
+from dataflows.summary import SummarySink
+from operators.model.errors import ConfigError
+from sinks.gate import Gate
+from sinks.kafka import KafkaSink
+
+
+def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
+    """The files of `source.paths` as one feed.
+
+    Raises:
+        ConfigError: no file is named.
+    """
+    source = settings.source
+    if not source.paths:
+        raise ConfigError("source.paths: expected at least one DBN file, found none")
+    config = DbnFileConfig(
+        feed=source.feed,
+        paths=source.paths,
+        batch_rows=source.batch_rows,
+        rows_per_epoch_max=source.rows_per_epoch_max,
+        speed=source.speed or None,
+        roots=roots_of(settings),
+    )
+    return DbnFileSource([config], hooks)
+
+
+def roots_of(settings: Settings) -> RootsConfig:
+    """Roots by settings, then by the products that are known."""
+    return RootsConfig(
+        shards=settings.flow.shards,
+        assigned=settings.flow.roots,
+        products=root_of_assets(products()),
+        shard_overrides=settings.flow.shard_overrides,
+    )
+
+
+def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
+    """Step id → sink: Kafka if a broker is set, a summary if a folder for it is."""
+    sinks: dict[str, Sink[Any]] = {}
+    if settings.kafka.bootstrap_servers:
+        sinks["kafka"] = KafkaSink(settings.kafka, store.generation, store.created_ns, gate)
+    if settings.source.summary_directory:
+        sinks["summary"] = SummarySink(
+            Path(settings.source.summary_directory), settings.flow.shards
+        )
+    return sinks
+
+
+MayRead = Callable[[], bool]

@@ -1,0 +1,67 @@
+"""Where compiled kernels are kept: a folder per state of the sources.
+
+numba notices a change in a kernel's own file, not in a file it calls. A stale kernel would run
+silently, so the cache's folder is named after a hash of every file that may hold one.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from shutil import rmtree
+from typing import Final
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_FOLDERS: Final = ("operators", "connectors", "simulator")
+_UNUSED_S: Final = 7 * 86_400
+
+
+def use_kernel_cache() -> Path:
+    """Point numba at the folder for these sources; those unused for a week are removed.
+
+    The folder lies in `NUMBA_CACHE_DIR` if that is set, else in `.cache/kernels` of the project, else
+    (a read-only checkout) in the machine's folder for temporary files. Call it before any kernel is
+    imported. It tells numba through the environment, which processes started from here inherit,
+    and does not import it: a command's help should not wait for that.
+    """
+    stamp = _stamp()
+    for base in _bases():
+        # Already the folder for these sources, where a parent process has told it.
+        folder = base if base.name == stamp else base / stamp
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK) or any(folder.iterdir()):
+            os.environ["NUMBA_CACHE_DIR"] = str(folder)
+            if "numba" in sys.modules:
+                sys.modules["numba"].config.CACHE_DIR = str(folder)
+            _prune(folder.parent, folder)
+            return folder
+    return Path(os.environ.get("NUMBA_CACHE_DIR", ""))
+
+
+def _bases() -> list[Path]:
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    own = [Path(given)] if given else [_ROOT / ".cache" / "kernels"]
+    return [*own, Path(tempfile.gettempdir()) / f"ifd-kernels-{os.getuid()}"]
+
+
+def _stamp() -> str:
+    digest = hashlib.sha256()
+    for package in ("numba", "numpy", "llvmlite"):
+        digest.update(version(package).encode())
+    for folder in _FOLDERS:
+        for file in sorted((_ROOT / folder).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _prune(base: Path, used: Path) -> None:
+    oldest = time.time() - _UNUSED_S
+    for path in base.iterdir():
+        if path.is_dir() and path != used and path.stat().st_mtime < oldest:
+            rmtree(path, ignore_errors=True)

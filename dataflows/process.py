@@ -1,0 +1,85 @@
+"""What a worker process does around the dataflow: stop cleanly, and fail in one line."""
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from threading import Event
+from types import TracebackType
+
+from operators.model.errors import IfdError
+
+EXIT_USER = 2
+"""Something the user can put right."""
+
+
+def stop_on_signals() -> Event:
+    """Set by SIGTERM or SIGINT: sources then end the input where it stands and the flow exits with 0.
+
+    Must be called in the main thread, before the flow runs. A second signal ends the process at
+    once, which only costs the epoch that was open.
+    """
+    stop = Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from, outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def user_error(error: BaseException) -> IfdError | None:
+    """The error of ours behind an engine's error, if there is one."""
+    return next((cause for cause in causes(error) if isinstance(cause, IfdError)), None)
+
+
+def say(error: BaseException) -> None:
+    """One line on stderr."""
+    print(f"ifd: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+
+
+def fail_in_one_line() -> Callable[[IfdError], None]:
+    """For processes that Bytewax's own launcher runs: a user's mistake is one line and exit code 2.
+
+    Returns what to call with an error that ended the input while the flow goes on to its end.
+    """
+    before = sys.excepthook
+    faults: list[IfdError] = []
+
+    def on_exception(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        mine = user_error(error)
+        if mine is None:
+            before(kind, error, trace)
+            return
+        say(mine)
+        faults.append(mine)
+
+    def on_exit() -> None:
+        if faults:
+            # The launcher returns 0 after a clean end of input; only this can still change it.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(EXIT_USER)
+
+    def on_fault(error: IfdError) -> None:
+        say(error)
+        faults.append(error)
+
+    sys.excepthook = on_exception
+    atexit.register(on_exit)
+    return on_fault
