@@ -1,0 +1,181 @@
+"""Judges evaluation rows against merged histograms, and counts them into today's.
+
+One long loop over rows; `tests/operators/baseline_oracle.py` says the same slowly. It returns to
+Python when a row needs what is rare: an instrument looked up, a bucket closed, a reference built.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.baseline_state import ADDED, BAD_DATA, OUT_OF_HOURS, WARMING
+from operators.calendar import span_at
+from operators.histogram import METRICS, at_least_as_extreme, bin_of
+from operators.model.evaluations import (
+    AUCTION,
+    CROSSED,
+    DIRTY,
+    EXECUTION,
+    JUDGED,
+    JUDGED_SIGNED,
+    PANE,
+    WINDOW_SUMS,
+    WINDOWS_S,
+)
+
+LOG_RATIO_SCALE: Final = 64
+"""pressure metrics are integers of so many per unit of the log-ratio."""
+
+DONE: Final = 0
+INSTRUMENT: Final = 1
+"""The row's instrument is not at its slot."""
+ADVANCE: Final = 2
+"""The row is the first of its root in a later bucket."""
+PLACE: Final = 3
+"""The row's class has no reference for the current bucket yet."""
+
+_PRESSURE: Final = np.array([WINDOWS_S.index(s) for s in (5, 30, 60, 300)])
+_W5, _W30, _W60, _W300 = (WINDOWS_S.index(s) for s in (5, 30, 60, 300))
+_BUY, _SELL = WINDOW_SUMS.index("buy"), WINDOW_SUMS.index("sell")
+_STOP_BUY, _STOP_SELL = WINDOW_SUMS.index("stop_buy"), WINDOW_SUMS.index("stop_sell")
+_CANCEL_BID, _CANCEL_ASK = WINDOW_SUMS.index("cancel_bid"), WINDOW_SUMS.index("cancel_ask")
+_OFI = WINDOW_SUMS.index("ofi_10")
+_ABSORPTION = JUDGED.index("absorption_60")
+_SIZE = JUDGED.index("size")
+assert JUDGED[:4] == tuple(f"pressure_{WINDOWS_S[w]}" for w in _PRESSURE)
+assert JUDGED[4:7] == ("ofi_30", "ofi_300", "absorption_60")
+assert JUDGED[JUDGED_SIGNED:] == ("volume_60", "stops_5", "cancel_60", "size", "hidden")
+
+
+class Limits(NamedTuple):
+    """Settings, for the kernel."""
+
+    bucket_s: int
+    buckets: int
+    """Buckets per day."""
+    pseudo_size: float
+    sessions_min: int
+    quality_min: float
+
+
+class Judgement(NamedTuple):
+    """What is written per row."""
+
+    z: NDArray[np.float64]
+    """(rows, METRICS)."""
+    tail_p: NDArray[np.float64]
+    """(rows, METRICS)."""
+    sessions: NDArray[np.int16]
+    """(rows,)."""
+
+
+@njit(cache=True)
+def judge(  # type: ignore[no-untyped-def]
+    rows, windows, mids2, quality, root_of, feed, roots, places, instruments, calendar, limits,
+    start, out,
+):  # fmt: skip
+    """Judges rows from `start`; returns (row, why, clock) of the row it stopped before, or DONE.
+
+    `rows` … `quality` as in `Evaluations`; `root_of` (roots of the batch,) int32, −1 for a root not
+    kept; `feed` the feed's number.
+    """
+    kinds, states, slots, ids = rows["kind"], rows["state"], rows["slot"], rows["instrument_id"]
+    instants, aggressors, row_roots = rows["ts_event"], rows["aggressor"], rows["root"]
+    bids, asks, sizes, hiddens = rows["bid"], rows["ask"], rows["size"], rows["hidden"]
+    values = np.zeros(METRICS, np.int64)
+    session, bucket, is_open, span_first, span_stop = 0, 0, False, 0, 0
+    for i in range(start, kinds.size):
+        kind = kinds[i]
+        root = root_of[row_roots[i]]
+        if (kind != PANE and kind != EXECUTION) or root < 0:
+            continue
+        slot = np.int64(slots[i])
+        if slot >= instruments.key.size or instruments.key[slot] != feed << 32 | np.int64(ids[i]):
+            return i, INSTRUMENT, 0
+        # A pane's time is its end, which belongs to what follows.
+        ts = instants[i] - (kind == PANE)
+        if not span_first <= ts < span_stop:
+            session, bucket, is_open, span_first, span_stop = span_at(calendar, ts, limits.bucket_s)
+        if session * limits.buckets + bucket > roots.clock[root]:
+            return i, ADVANCE, session * limits.buckets + bucket
+        place = roots.place[root, instruments.class_[slot]]
+        if place < 0 or places.clock[place] != roots.clock[root]:
+            return i, PLACE, 0
+
+        if kind == PANE:
+            first, stop = 0, _SIZE
+            known = measure_pane(bids[i], asks[i], windows[i], mids2[i],
+                                 limits.pseudo_size, instruments.tick_e9[slot], values)  # fmt: skip
+        else:
+            first, stop, known = _SIZE, METRICS, True
+            if aggressors[i] == AUCTION:  # nobody's order
+                stop = first
+            values[_SIZE], values[_SIZE + 1] = sizes[i], hiddens[i]
+
+        out.sessions[i] = places.sessions[place]
+        if places.sessions[place] < limits.sessions_min:
+            roots.counts[root, WARMING] += 1
+        else:
+            for m in range(first, stop):
+                n = places.n[place, m]
+                if n > 0 and (m != _ABSORPTION or known):
+                    extreme = at_least_as_extreme(places.below[place], n, m, values[m])
+                    away = np.float64(values[m]) - places.median[place, m]
+                    out.z[i, m] = away * places.scale[place, m]
+                    out.tail_p[i, m] = (1.0 + extreme) / (n + 1.0)
+
+        if not is_open:
+            roots.counts[root, OUT_OF_HOURS] += 1
+        elif states[i] & (DIRTY | CROSSED) or not quality[i] >= limits.quality_min:
+            roots.counts[root, BAD_DATA] += 1
+        elif first < stop:
+            for m in range(first, stop):
+                if m != _ABSORPTION or known:
+                    places.today[place, bin_of(m, values[m])] += 1
+            places.filled[place] = places.changed[place] = True
+            roots.trades[root] += kind == EXECUTION
+            roots.counts[root, ADDED] += 1
+    return kinds.size, DONE, 0
+
+
+@njit(cache=True)
+def measure_pane(bid, ask, sums, mids2, pseudo_size, tick_e9, values):  # type: ignore[no-untyped-def]
+    """Writes the metrics of a pane row to `values`; whether `absorption_60` is among them."""
+    for m in range(_PRESSURE.size):
+        w = _PRESSURE[m]
+        values[m] = log_ratio(sums[w, _BUY], sums[w, _SELL], pseudo_size)
+    values[4] = sums[_W30, _OFI]
+    values[5] = sums[_W300, _OFI]
+    values[7] = sums[_W60, _BUY] + sums[_W60, _SELL]
+    values[8] = sums[_W5, _STOP_BUY] + sums[_W5, _STOP_SELL]
+    values[9] = sums[_W60, _CANCEL_BID] + sums[_W60, _CANCEL_ASK]
+    step = tick_e9 if tick_e9 > 0 else ask - bid
+    known = bid != 0 and ask != 0 and mids2[_W60] != 0 and step > 0
+    if known:
+        net = sums[_W60, _BUY] - sums[_W60, _SELL]
+        values[_ABSORPTION] = absorption(net, bid + ask - mids2[_W60], step)
+    return known
+
+
+@njit(cache=True)
+def log_ratio(buy, sell, pseudo_size):  # type: ignore[no-untyped-def]
+    """ln((buy + a)/(sell + a)) in 1/LOG_RATIO_SCALE, rounded; odd under exchange of sides."""
+    if buy == sell:
+        return 0
+    more, less = max(buy, sell) + pseudo_size, min(buy, sell) + pseudo_size
+    size = np.int64(np.floor(np.log(more / less) * LOG_RATIO_SCALE + 0.5))
+    return size if buy > sell else -size
+
+
+@njit(cache=True)
+def absorption(net, move2_e9, step_e9):  # type: ignore[no-untyped-def]
+    """Net aggressor contracts per step that they moved the mid, signed by who was hit.
+
+    A move of less than a step, or against the flow, counts as one. Positive where bids took the
+    selling: the price held although contracts were sold into it.
+    """
+    toward2 = move2_e9 if net > 0 else -move2_e9
+    steps = max(toward2 // (2 * step_e9), 1)
+    return -(net // steps) if net > 0 else -net // steps
