@@ -145,7 +145,7 @@ class DbnFileSource(FixedPartitionedSource[Keyed, dict[str, Any]]):
 
 
 class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
-    """One feed. State: position, counts and the root table; two chunks of bytes are in memory."""
+    """One feed. State: position, counts and the root table; one chunk of bytes is in memory."""
 
     STATE_VERSION: ClassVar[int] = 1
 

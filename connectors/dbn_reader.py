@@ -1,11 +1,10 @@
-"""The bytes of one DBN file, whether plain or in zstd frames, read ahead by one chunk.
+"""The bytes of one DBN file, whether plain or in zstd frames.
 
-Decompressing releases the interpreter, so that a second thread does it while the first one works
-on the chunk before. Memory: two chunks and zstd's window (at most 128 MiB), whatever the file
-claims to hold.
+Memory: one chunk and zstd's window (at most 128 MiB), whatever the file claims to hold. Reading
+ahead in a thread was tried and gained nothing: kernels that keep the interpreter starve it.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from os import SEEK_END
 from pathlib import Path
 from typing import IO, Final
 
@@ -37,24 +36,30 @@ class DbnReader:
         self.done_bytes = 0
         """Bytes of the file, as it is stored, that have been read."""
         self._file, self.size_bytes = open_dbn(path)
+        self._file.seek(0)
         magic = int.from_bytes(self._file.read(4), "little")
         self.compressed = magic == _ZSTD_MAGIC or magic in _SKIPPABLE
         self._source = _rewound(self._file, compressed=self.compressed)
         self._offset = 0
-        self._pool = ThreadPoolExecutor(1, "dbn-read") if self.compressed else None
-        self._ahead: Future[bytes] | None = None
 
-    def read(self, size_bytes: int, *, ahead_bytes: int = 0) -> bytes:
-        """The next bytes, decompressed; empty at the end of the file, or at damage.
-
-        Args:
-            size_bytes: how many, unless a chunk was read ahead: then that is returned.
-            ahead_bytes: how many to read ahead for the next call; ignored for plain files.
-        """
-        data = self._read(size_bytes) if self._ahead is None else self._ahead.result()
-        self._ahead = None
-        if self._pool is not None and ahead_bytes > 0 and data:
-            self._ahead = self._pool.submit(self._read, ahead_bytes)
+    def read(self, size_bytes: int) -> bytes:
+        """The next bytes, decompressed, at most so many; empty at the end, or at damage."""
+        if self.fault is not None:
+            return b""
+        try:
+            data = self._source.read(size_bytes)
+        except zstandard.ZstdError as error:
+            data = self._salvage(size_bytes)
+            found = f"damage ({error})"
+            where = f"decompressed byte {self._offset + len(data)}"
+            self.fault = DecodeError(f"{self.path}: {where}: expected zstd data, found {found}")
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        self._offset += len(data)
+        self.done_bytes = self._file.tell()
+        if not data and self.compressed and self.fault is None:
+            # The decompressor takes a file cut inside a frame for a whole one.
+            self.fault = _unfinished(self.path, self._file, self.size_bytes)
         return data
 
     def skip(self, size_bytes: int) -> None:
@@ -71,40 +76,21 @@ class DbnReader:
             return
         stop = self._offset + size_bytes
         while self._offset < stop:
-            if not self._read(min(_SKIP_BYTES, stop - self._offset)):
+            if not self.read(min(_SKIP_BYTES, stop - self._offset)):
                 raise self._too_short(self._offset)
 
     def close(self) -> None:
-        """Stop reading ahead and close the file."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        """Close the file."""
         self._file.close()
-
-    def _read(self, size_bytes: int) -> bytes:
-        if self.fault is not None:
-            return b""
-        try:
-            data = self._source.read(size_bytes)
-        except zstandard.ZstdError as error:
-            data = self._salvage(size_bytes)
-            found = f"damage ({error})"
-            where = f"decompressed byte {self._offset + len(data)}"
-            self.fault = DecodeError(f"{self.path}: {where}: expected zstd data, found {found}")
-        self._offset += len(data)
-        self.done_bytes = self._file.tell()
-        if not data and self.compressed and self.fault is None:
-            # The decompressor takes a file cut inside a frame for a whole one.
-            self.fault = _unfinished(self.path, self._file, self.size_bytes)
-        return data
 
     def _salvage(self, size_bytes: int) -> bytes:
         """What of the next bytes can be read before damage, found by reading once more."""
         source = _rewound(self._file, compressed=True)
-        left = self._offset
-        while left > 0:
-            left -= len(source.read(min(_SKIP_BYTES, left)))
         data = bytearray()
+        left = self._offset
         try:
+            while left > 0 and (passed := source.read(min(_SKIP_BYTES, left))):
+                left -= len(passed)
             while len(data) < size_bytes and (step := source.read(_SALVAGE_BYTES)):
                 data += step
         except zstandard.ZstdError:
@@ -125,11 +111,15 @@ def open_dbn(path: str) -> tuple[IO[bytes], int]:
     """
     try:
         file = Path(path).open("rb")  # noqa: SIM115 - the reader closes it
+        return file, file.seek(0, SEEK_END)
     except FileNotFoundError:
         raise FeedError(f"{path}: expected a DBN file, found nothing there") from None
     except OSError as error:
-        raise FeedError(f"{path}: expected a readable DBN file, found: {error.strerror}") from error
-    return file, Path(path).stat().st_size
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> FeedError:
+    return FeedError(f"{path}: expected a readable DBN file, found: {error.strerror or error}")
 
 
 def _rewound(file: IO[bytes], *, compressed: bool) -> IO[bytes]:

@@ -15,7 +15,7 @@ _HEADER_STEP_BYTES: Final = 1024 * 1024
 
 
 class DbnStream:
-    """Pieces of files, in order. Holds the pieces of one chunk, and of one read ahead."""
+    """Pieces of files, in order. Holds the pieces of one chunk."""
 
     def __init__(
         self, feed: str, paths: tuple[str, ...], *, chunk_rows: int, skip_unknown: bool = False
@@ -140,8 +140,7 @@ class DbnStream:
         if decoder.header is None:
             data = reader.read(min(decoder.wanted_bytes, _HEADER_STEP_BYTES))
         else:
-            chunk_bytes = self._chunk_rows * decoder.header.mbo_bytes
-            data = reader.read(chunk_bytes, ahead_bytes=chunk_bytes)
+            data = reader.read(self._chunk_rows * decoder.header.mbo_bytes)
         if data:
             self._held.extend(decoder.decode(data))
             self._fault = decoder.fault and _located(reader, decoder.fault)
