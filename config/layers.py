@@ -67,6 +67,8 @@ def _keys(path: KeyPath, cls: type) -> Iterator[Key]:
         if isinstance(hint, type) and is_dataclass(hint):
             yield from _keys((*path, item.name), hint)
             continue
+        if any(is_dataclass(option) for option in get_args(hint)):
+            continue  # Handed over by the process that has it, such as a calendar: no setting.
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         yield Key((*path, item.name), hint, default, not item.repr or hint is SecretStr)
 

@@ -1,41 +1,42 @@
 """How kernels are compiled: without reference counting, and hot parts into their callers."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+Compiled = Callable[..., Any]
+"""Takes int and np.int64 alike: numba refuses to compile what does not fit."""
 
 
-def kernel(function: _F) -> _F:
+def kernel(function: Compiled) -> Compiled:
     """Compile a function over preallocated arrays.
 
     It must not allocate: numba's reference counting is off, because counting each access to an
     array held in a tuple is atomic and made the book five times slower.
     """
-    compiled: _F = njit(cache=True, _nrt=False)(function)
+    compiled: Compiled = njit(cache=True, _nrt=False)(function)
     return compiled
 
 
-def inlined(function: _F) -> _F:
+def inlined(function: Compiled) -> Compiled:
     """As `kernel`, for what runs on every record: merged into its caller by the compiler.
 
     A tuple of arrays is handed over by value, some hundred words a call; inlining removes that.
     """
-    compiled: _F = njit(cache=True, _nrt=False, forceinline=True)(function)
+    compiled: Compiled = njit(cache=True, _nrt=False, forceinline=True)(function)
     return compiled
 
 
-def entry(function: _F) -> _F:
+def entry(function: Compiled) -> Compiled:
     """Compile what Python calls: it turns addresses into arrays and hands them to kernels."""
-    compiled: _F = njit(cache=True)(function)
+    compiled: Compiled = njit(cache=True)(function)
     return compiled
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def pointer(_context: Any, _address: Any) -> Any:
     """An address, as an integer, as something `numba.carray` takes.
 

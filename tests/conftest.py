@@ -1,27 +1,15 @@
 """What every test run shares: deterministic hypothesis, fresh numba kernels, quiet settings."""
 
 import os
-import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-ROOT = Path(__file__).resolve().parent.parent
+from dataflows.kernel_cache import use_kernel_cache
 
-
-def _kernels_stamp() -> str:
-    """Changes when any kernel does: numba's own cache does not see a change in a called file."""
-    stamp = 0
-    for path in sorted(
-        p for name in ("operators", "simulator") for p in (ROOT / name).rglob("*.py")
-    ):
-        stamp = zlib.crc32(path.read_bytes(), stamp)
-    return f"{stamp:08x}"
-
-
-# Before any test module imports numba, and inherited by the processes that tests start.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".numba_cache" / _kernels_stamp()))
+# Before any test module imports a kernel, and told to the processes that tests start.
+use_kernel_cache()
 
 # The same examples at every run. Slow examples are no failure: two cores may be shared.
 DETERMINISTIC = settings(

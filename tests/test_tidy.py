@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -138,11 +139,11 @@ def test_the_core_reads_no_clock_file_or_chance():
     assert not wrong, "\n".join(wrong)
 
 
-def test_only_commands_print():
+def test_only_commands_and_the_end_of_a_process_print():
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for module, path in modules().items()
-        if not within(module, ("dataflows.cli",))
+        if not within(module, ("dataflows.cli", "dataflows.process"))
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
     ]
@@ -180,8 +181,9 @@ def test_packages_have_one_docstring_line():
         for path in (ROOT / package).rglob("__init__.py"):
             seen += 1
             body = parsed(path).body
-            assert len(body) == 1, path
             assert ast.get_docstring(parsed(path)), path
+            # Compiled kernels must find their place before the first of them is imported.
+            assert len(body) == 1 or path == ROOT / "dataflows" / "__init__.py", path
     assert seen >= len(PACKAGES)
 
 
@@ -254,6 +256,20 @@ def test_locks_hold_hashes_and_no_addresses():
             "--hash=sha256:" in entry
             for entry in re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
         )
+
+
+def test_types_are_passed_over_for_kernels_only():
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    passed_over = [m for table in tables if table.get("ignore_errors") for m in table["module"]]
+    assert len(passed_over) > 5
+    for module in passed_over:
+        decorators = {
+            ast.unparse(decorator)
+            for node in parsed(modules()[module]).body
+            if isinstance(node, ast.FunctionDef)
+            for decorator in node.decorator_list
+        }
+        assert decorators or module == "operators.kernels", f"{module} compiles nothing"
 
 
 def test_text_is_free_of_places_of_one_machine():

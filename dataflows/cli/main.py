@@ -9,12 +9,12 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Final
 
-from operators.model.errors import IfdError
+from dataflows.process import EXIT_USER, causes, say, user_error
 
 COMMANDS: Final[dict[str, str]] = {
     "demo": "everything on this machine: simulated exchange, worker, Kafka, a table of signals",
@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "check": "print the effective settings and where each comes from",
 }
 """Name → one line of help; the module has the command's name."""
+EXIT_INTERRUPTED: Final = 130
 
 EXAMPLES: Final = """\
 examples:
@@ -50,18 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser(words).parse_args(words)
         return int(arguments.run(arguments) or 0)
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader left, as `head` does; what is still buffered must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        for cause in _causes(error):
-            if isinstance(cause, IfdError):
-                print(f"ifd: {' '.join(str(cause).split())}", file=sys.stderr)
-                return 2
-            if isinstance(cause, KeyboardInterrupt):
-                return 130
+        if (mine := user_error(error)) is not None:
+            say(mine)
+            return EXIT_USER
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
+            return EXIT_INTERRUPTED
         raise
 
 
@@ -91,14 +91,6 @@ def _version() -> str:
         return version("ifd")
     except PackageNotFoundError:  # Run from a checkout that is not installed.
         return "unknown"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, then what caused it, innermost last."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
 
 
 if __name__ == "__main__":
