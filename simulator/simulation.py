@@ -1,0 +1,313 @@
+"""A simulated exchange with its crowd and institutions, run for a stretch of one trading day."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.model.errors import ConfigError
+from operators.model.records import MBO_DTYPE, NS_PER_S, MboBatch
+from simulator.agents import (
+    DISTANCE_QUANTILES,
+    RESTING_SIZE_QUANTILES,
+    SIZE_QUANTILES,
+    alias_table,
+    day_activity,
+    quantile_table,
+)
+from simulator.agents_kernel import Flow, populate, run
+from simulator.exchange_kernel import clear, write_snapshot
+from simulator.institutions import Label, first_due, labels, schedule
+from simulator.instruments import InstrumentSpec, universe
+from simulator.layout import (
+    BATCH_ROWS,
+    CHANNEL_DTYPE,
+    FOREVER,
+    INSTRUMENT_DTYPE,
+    METAORDER_DTYPE,
+    ROW_DTYPE,
+    Market,
+    new_market,
+)
+
+CHICAGO: Final = ZoneInfo("America/Chicago")
+FIRST_ORDER_ID: Final = 6_412_777_000_000
+WIDTH_FRONT: Final = 2048
+"""Ticks of a future's price window: its daily limits."""
+WIDTH_OTHER: Final = 512
+REACH_MIN: Final = 12
+ORDERS_PER_LEVEL: Final = 6
+"""Resting orders at a price, on average: decides how far a book of a given size reaches."""
+RESTING_MIN: Final = 12
+"""Orders the flow keeps in the quietest book."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationConfig:
+    """What is simulated. The same config gives the same bytes."""
+
+    seed: int = 1
+    start_ns: int = 1_775_482_200_000_000_000
+    """First moment: by default Monday 2026-04-06, 08:30 in Chicago."""
+    duration_s: float | None = 600.0
+    """Seconds of market time; None: until `records` are there."""
+    records: int | None = None
+    """Live records after which the tape ends (with its event); None: no such end."""
+    roots: int | tuple[str, ...] = ("ES", "NQ", "CL", "GC")
+    """Names of roots, or how many."""
+    instruments: int = 8
+    """Instruments over all roots."""
+    activity_skew: float = 1.0
+    """0: all instruments equally active; 1: front months far ahead of the rest."""
+    records_per_s: float = 400.0
+    """Live records a second of all instruments, on average over the tape."""
+    resting_orders: int = 4_000
+    """Resting orders over all books that the flow keeps."""
+    opening: Literal["snapshot", "empty"] = "snapshot"
+    """How books start: filled, told by R and snapshot rows; or empty, told by an R each."""
+    regime_sigma: float = 0.3
+    """Strength of the slow wave of activity, 0: none."""
+    institutions: bool = False
+    """Whether metaorders are executed."""
+    institutions_per_hour: float = 60.0
+    """Pauses between the metaorders of a root last an hour divided by this, on average."""
+    listed_ns: int | None = None
+    """When the instruments were listed, which decides the contract months; None: at the start."""
+
+    def __post_init__(self) -> None:
+        for name, bound in (("seed", 0), ("instruments", 1), ("resting_orders", 0)):
+            if (value := getattr(self, name)) < bound:
+                raise ValueError(f"{name} must be at least {bound}, was {value}")
+        for name in ("duration_s", "records", "records_per_s", "institutions_per_hour"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be above 0, was {value}")
+        if self.duration_s is None and self.records is None:
+            raise ValueError("duration_s or records must be given, both were None")
+        if not 0 <= self.activity_skew <= 1:
+            raise ValueError(f"activity_skew must be in 0…1, was {self.activity_skew}")
+        if self.opening not in ("snapshot", "empty"):
+            raise ValueError(f"opening must be snapshot or empty, was {self.opening!r}")
+        if not 0 < self.start_ns < 2**62:
+            raise ValueError(f"start_ns must be a time in ns since the epoch, was {self.start_ns}")
+
+    @property
+    def stop_ns(self) -> int:
+        """First moment after the tape."""
+        if self.duration_s is None:
+            return FOREVER
+        return self.start_ns + round(self.duration_s * NS_PER_S)
+
+
+class Simulation:
+    """One run of the exchange. State: as much as its instruments and resting orders need."""
+
+    def __init__(self, config: SimulationConfig) -> None:
+        """Lists the instruments and fills their books.
+
+        Raises:
+            ConfigError: Unknown roots, or a start at which the exchange is closed.
+        """
+        self.config = config
+        listed_ns = config.start_ns if config.listed_ns is None else config.listed_ns
+        self.specs = universe(config.roots, config.instruments, listed_ns, config.activity_skew)
+        offset_ns = _offset_ns(config.start_ns)
+        self._metaorders = np.zeros(0, METAORDER_DTYPE)
+        if config.institutions:
+            self._metaorders = schedule(
+                self.specs,
+                start_ns=config.start_ns,
+                stop_ns=min(config.stop_ns, config.start_ns + 24 * 3600 * NS_PER_S),
+                per_hour=config.institutions_per_hour,
+                seed=config.seed,
+            )
+        self._flow = _flow(config, self.specs, offset_ns)
+        self._market = _market(config, self.specs)
+        clock = self._market.clock
+        clock["ts"] = config.start_ns
+        clock["recv"] = config.start_ns
+        clock["ts_next"] = config.start_ns + NS_PER_S // 1000
+        clock["second"] = config.start_ns // NS_PER_S - 1
+        clock["rows_target"] = config.records or FOREVER
+        clock["due"] = first_due(self._metaorders)
+        if config.opening == "snapshot":
+            for i in range(len(self.specs)):
+                populate(self._market, self._flow, i)
+
+    @property
+    def resting_orders(self) -> int:
+        """Orders in all books now."""
+        listed = self._market.instruments
+        return int(listed["bids"].sum() + listed["asks"].sum())
+
+    @property
+    def active_instrument_seconds(self) -> int:
+        """Pairs of instrument and second so far that hold at least one live event."""
+        return int(self._market.instruments["active_seconds"].sum())
+
+    @property
+    def events(self) -> int:
+        """Live events so far."""
+        return int(self._market.clock["event"][0])
+
+    def opening_rows(self) -> Iterator[MboBatch]:
+        """Each instrument's R and, for a snapshot, its orders; batches of whole instruments."""
+        waiting: list[NDArray[np.void]] = []
+        for i in range(len(self.specs)):
+            waiting.append(self._opening_of(i))
+            if sum(map(len, waiting)) >= BATCH_ROWS:
+                yield _freeze(np.concatenate(waiting))
+                waiting = []
+        if waiting:
+            yield _freeze(np.concatenate(waiting))
+
+    def _opening_of(self, i: int) -> NDArray[np.void]:
+        market = self._market
+        if self.config.opening == "empty":
+            clear(market, i, self.config.start_ns)
+            rows = market.rows[: market.clock["rows"][0]].copy()
+            market.clock["rows"] = 0
+            return rows
+        listed = market.instruments[i]
+        out = np.zeros(1 + int(listed["bids"]) + int(listed["asks"]), ROW_DTYPE)
+        write_snapshot(market, i, self.config.start_ns, out)
+        return out
+
+    def live_rows(self, until_ns: int) -> Iterator[MboBatch]:
+        """The market's next records, up to `until_ns` (exclusive) or the config's end."""
+        until_ns = min(until_ns, self.config.stop_ns)
+        while n := run(self._market, self._flow, self._metaorders, until_ns):
+            yield _freeze(self._market.rows[:n].copy())
+
+    def is_over(self, ts: int) -> bool:
+        """Whether nothing more comes at or after `ts`."""
+        clock = self._market.clock[0]
+        done = clock["records"] + clock["rows"] >= clock["rows_target"]
+        return bool(done) or ts >= self.config.stop_ns
+
+    def stream(self, tick_ns: int | None = None) -> Iterator[MboBatch | int]:
+        """The whole run: opening, then live records; between them the ticks, as their times.
+
+        A tick at t stands behind every record with ts_event < t, and before the others.
+        """
+        yield from self.opening_rows()
+        ts = self.config.start_ns
+        while not self.is_over(ts):
+            ts = self.config.stop_ns if tick_ns is None else (ts // tick_ns + 1) * tick_ns
+            yield from self.live_rows(ts)
+            if tick_ns is not None and not self.is_over(ts):
+                yield ts
+
+    def labels(self) -> list[Label]:
+        """The metaorders executed so far."""
+        return labels(self._metaorders, self.specs)
+
+
+def session(config: SimulationConfig, number: int) -> SimulationConfig:
+    """The same wall-clock slice on the `number`-th trading day after the config's own (0).
+
+    Every session has a seed of its own and the instruments of the first.
+    """
+    first = datetime.fromtimestamp(config.start_ns // NS_PER_S, UTC).astimezone(CHICAGO)
+    day = first
+    while number_left := number - _trading_days(first, day):
+        day += timedelta(days=number_left)
+    start_ns = int(day.timestamp()) * NS_PER_S + config.start_ns % NS_PER_S
+    listed_ns = config.start_ns if config.listed_ns is None else config.listed_ns
+    seed = random.Random(f"{config.seed} {number}").getrandbits(48) if number else config.seed
+    return replace(config, start_ns=start_ns, listed_ns=listed_ns, seed=seed)
+
+
+def sessions(config: SimulationConfig, days: int) -> Iterator[SimulationConfig]:
+    """`days` consecutive trading days, Saturdays and Sundays left out: see `session`."""
+    return (session(config, number) for number in range(days))
+
+
+def _trading_days(first: datetime, day: datetime) -> int:
+    """Mondays to Fridays in (first, day]."""
+    span = (day.date() - first.date()).days
+    return sum((first.weekday() + ahead) % 7 < 5 for ahead in range(1, span + 1))
+
+
+def _freeze(rows: NDArray[np.void]) -> MboBatch:
+    batch = rows.view(MBO_DTYPE)
+    batch.flags.writeable = False
+    return batch
+
+
+def _offset_ns(start_ns: int) -> int:
+    """Chicago's offset from UTC at `start_ns`.
+
+    Raises:
+        ConfigError: The exchange is closed for the weekend then.
+    """
+    local = datetime.fromtimestamp(start_ns // NS_PER_S, UTC).astimezone(CHICAGO)
+    week_minute = local.weekday() * 1440 + local.hour * 60 + local.minute
+    if 4 * 1440 + 16 * 60 <= week_minute < 6 * 1440 + 17 * 60:
+        raise ConfigError(
+            f"start: {local:%A %Y-%m-%d %H:%M} in Chicago is in the exchange's weekend,"
+            " expected Sunday 17:00 to Friday 16:00"
+        )
+    offset = local.utcoffset()
+    assert offset is not None
+    return round(offset.total_seconds()) * NS_PER_S
+
+
+def _flow(config: SimulationConfig, specs: Sequence[InstrumentSpec], offset_ns: int) -> Flow:
+    ratio, alias = alias_table(np.array([spec.weight for spec in specs]))
+    neighbours = np.arange(len(specs), dtype=np.int32)
+    for k in range(1, len(specs)):
+        if specs[k].root == specs[k - 1].root:
+            neighbours[k] = k - 1
+            neighbours[k - 1] = k if neighbours[k - 1] == k - 1 else neighbours[k - 1]
+    day = day_activity()
+    first = (config.start_ns + offset_ns) // (60 * NS_PER_S)
+    minutes = int((config.duration_s or 3600) // 60) + 1
+    mean = day[(first + np.arange(minutes)) % day.size].mean()
+    if mean <= 0:
+        raise ConfigError("start: the exchange is in its maintenance break, 16:00 to 17:00 Chicago")
+    return Flow(
+        sizes=quantile_table(SIZE_QUANTILES),
+        resting_sizes=quantile_table(RESTING_SIZE_QUANTILES),
+        distances=quantile_table(DISTANCE_QUANTILES),
+        alias_ratio=ratio,
+        alias=alias,
+        neighbours=neighbours,
+        day=day / mean,
+        offset_ns=offset_ns,
+        records_per_s=float(config.records_per_s),
+        regime_sigma=float(config.regime_sigma),
+    )
+
+
+def _market(config: SimulationConfig, specs: Sequence[InstrumentSpec]) -> Market:
+    listed = np.zeros(len(specs), INSTRUMENT_DTYPE)
+    numbers = {channel: n for n, channel in enumerate(sorted({s.channel_id for s in specs}))}
+    shares = np.array([spec.weight for spec in specs]) ** 0.35
+    targets = np.maximum(config.resting_orders * shares / shares.sum(), RESTING_MIN)
+    for k, spec in enumerate(specs):
+        width = WIDTH_FRONT if spec.instrument_class == "F" else WIDTH_OTHER
+        first_e9 = spec.price_e9 - (width // 2) * spec.tick_e9
+        x = listed[k]
+        x["instrument_id"], x["channel"] = spec.instrument_id, numbers[spec.channel_id]
+        x["price_first_e9"], x["tick_e9"], x["width"] = first_e9, spec.tick_e9, width
+        x["anchor"] = x["last"] = width // 2
+        x["low"], x["high"] = 1, width - 2
+        if spec.low_e9 is not None:
+            x["low"] = max(1, -((first_e9 - spec.low_e9) // spec.tick_e9))
+        if spec.high_e9 is not None:
+            x["high"] = min(width - 2, (spec.high_e9 - first_e9) // spec.tick_e9)
+        room = max(1, min(width // 2 - int(x["low"]), int(x["high"]) - width // 2) - 1)
+        x["reach"] = min(room, max(REACH_MIN, int(targets[k] / (2 * ORDERS_PER_LEVEL))))
+        x["target"], x["sign"], x["trend"] = int(targets[k]), 1, 1 if k % 2 else -1
+    channels = np.zeros(len(numbers), CHANNEL_DTYPE)
+    channels["channel_id"] = sorted(numbers)
+    channels["order_id"] = FIRST_ORDER_ID
+    channels["sequence"] = 4_000
+    orders_max = int(listed["target"].sum() * 1.15) + 8 * len(specs) + 20_000
+    return new_market(listed, channels, orders_max, config.seed)
