@@ -149,7 +149,7 @@ class Decoder:
         if self.header.ts_out:
             words = np.frombuffer(data, "<u8", rows * 8, position).reshape(rows, 8)
             self.ts_out_last = int(words[-1, 7])
-            batch = np.ascontiguousarray(words[:, :7]).reshape(-1).view(MBO_DTYPE)
+            batch = words[:, :7].copy().reshape(-1).view(MBO_DTYPE)
             batch["length"] = MBO_BYTES // _WORD_BYTES
         else:
             batch = np.frombuffer(data, MBO_DTYPE, rows, position)
