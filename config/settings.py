@@ -7,6 +7,7 @@ A section is the config class of a component; this module only puts them togethe
 import hashlib
 import json
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from dotenv import dotenv_values
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.layers import (
@@ -30,8 +31,10 @@ from config.layers import (
     toml_layer,
 )
 from config.sections import FlowConfig, RecoveryConfig, SourceConfig
+from operators.baseline import BaselineConfig
 from operators.book import BookConfig
 from operators.model.errors import ConfigError
+from operators.validate import ValidateConfig
 
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
@@ -43,13 +46,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    source: SourceConfig = SourceConfig()
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
-    source: SourceConfig = SourceConfig()
+    validation: ValidateConfig = Field(default=ValidateConfig(), alias="validate")
     book: BookConfig = BookConfig()
+    baseline: BaselineConfig = BaselineConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
     _profile: str = PrivateAttr(default=PROFILES[0])
+
+    @property
+    def validate(self) -> ValidateConfig:  # type: ignore[override]
+        """The section of the step `validate`: pydantic keeps the name for a retired method."""
+        return self.validation
 
     @classmethod
     def settings_customise_sources(
@@ -68,10 +78,14 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-OUTPUT_SECTIONS: Final = ("book",)
+OUTPUT_SECTIONS: Final = ("validate", "book", "baseline")
 """Sections that can change an output: they make the version of the parameters."""
 NEUTRAL: Final = frozenset({("book", "rows_max")})
 """Keys of these that change only how the work is cut, never what comes out."""
+OUTPUT_KEYS: Final = frozenset({("flow", "roots")})
+"""Keys of other sections that change what comes out."""
+OUTPUT_FILES: Final = ("calendar.toml", "products.toml")
+"""Data that changes what comes out, in the folder of the profiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +159,13 @@ def origins(settings: Settings) -> list[Origin]:
 
 def params_version(settings: Settings) -> str:
     """Names everything in the settings that can change an output: 12 hexadecimal digits."""
-    relevant = {
+    relevant: dict[str, object] = {
         ".".join(path): _value(settings, path)
         for path in known_keys()
-        if path[0] in OUTPUT_SECTIONS and path not in NEUTRAL
+        if path in OUTPUT_KEYS or (path[0] in OUTPUT_SECTIONS and path not in NEUTRAL)
     }
+    for name in OUTPUT_FILES:
+        relevant[name] = tomllib.loads((FOLDER / name).read_text())
     text = json.dumps(relevant, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -171,6 +187,8 @@ def _built(path: KeyPath, cls: Any, merged: Layer) -> Any:
     hints = get_type_hints(cls)
     for item in fields(cls):
         here = (*path, item.name)
+        if here not in known_keys() and not is_dataclass(hints[item.name]):
+            continue
         if is_dataclass(hints[item.name]):
             arguments[item.name] = _built(here, hints[item.name], merged)
         elif known_keys()[here].is_table:

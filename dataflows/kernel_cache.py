@@ -17,13 +17,14 @@ from typing import Final
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _FOLDERS: Final = ("operators", "connectors", "simulator")
 _UNUSED_S: Final = 7 * 86_400
+_STAMP_DIGITS: Final = 16
 
 
 def use_kernel_cache() -> Path:
     """Point numba at the folder for these sources; those unused for a week are removed.
 
-    The folder lies in `NUMBA_CACHE_DIR` if that is set, else in `.cache/kernels` of the project, else
-    (a read-only checkout) in the machine's folder for temporary files. Call it before any kernel is
+    The folder lies in `NUMBA_CACHE_DIR` if that is set, else in `.cache/kernels` of the project,
+    else (a read-only checkout) in the folder for temporary files. Call it before any kernel is
     imported. It tells numba through the environment, which processes started from here inherit,
     and does not import it: a command's help should not wait for that.
     """
@@ -57,11 +58,13 @@ def _stamp() -> str:
     for folder in _FOLDERS:
         for file in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:_STAMP_DIGITS]
 
 
 def _prune(base: Path, used: Path) -> None:
     oldest = time.time() - _UNUSED_S
     for path in base.iterdir():
-        if path.is_dir() and path != used and path.stat().st_mtime < oldest:
+        # Only folders of this kind: another program may keep its kernels beside ours.
+        ours = len(path.name) == _STAMP_DIGITS and path.is_dir() and path != used
+        if ours and path.stat().st_mtime < oldest:
             rmtree(path, ignore_errors=True)

@@ -15,7 +15,7 @@ EXIT_USER = 2
 
 
 def stop_on_signals() -> Event:
-    """Set by SIGTERM or SIGINT: sources then end the input where it stands and the flow exits with 0.
+    """Set by SIGTERM or SIGINT: sources end the input where it stands, the flow exits with 0.
 
     Must be called in the main thread, before the flow runs. A second signal ends the process at
     once, which only costs the epoch that was open.

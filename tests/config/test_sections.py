@@ -1,6 +1,6 @@
 import pytest
 
-from config.sections import FlowConfig, RecoveryConfig
+from config.sections import FlowConfig, RecoveryConfig, SourceConfig
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,11 @@ from config.sections import FlowConfig, RecoveryConfig
             {"shard_overrides": {"ES": 1}},
             "shard_overrides.ES must be from 0 to 0, was 1",
         ),
+        (SourceConfig, {"feed": ""}, "feed must be a name, was empty"),
+        (SourceConfig, {"batch_rows": 0}, "batch_rows must be at least 1, was 0"),
+        (SourceConfig, {"rows_per_epoch_max": 0}, "rows_per_epoch_max must be at least 1, was 0"),
+        (SourceConfig, {"speed": -1.0}, "speed must be at least 0, was -1.0"),
+        (SourceConfig, {"speed": float("inf")}, "speed must be at least 0, was inf"),
         (RecoveryConfig, {"epoch_s": 0}, "epoch_s must be more than 0, was 0"),
         (RecoveryConfig, {"epoch_s": float("nan")}, "epoch_s must be more than 0, was nan"),
         (RecoveryConfig, {"partitions": 0}, "partitions must be at least 1, was 0"),

@@ -54,4 +54,4 @@ def test_the_first_wrong_key_is_named(capsys, monkeypatch):
 
 def test_an_unknown_section_is_refused(capsys):
     assert main(["check", "floow"]) == 2
-    assert "no section floow; the sections are flow, recovery" in capsys.readouterr().err
+    assert "no section floow; the sections are source, flow, recovery" in capsys.readouterr().err

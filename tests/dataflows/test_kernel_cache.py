@@ -1,0 +1,66 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dataflows import kernel_cache
+from dataflows.kernel_cache import use_kernel_cache
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch) -> Path:
+    """A project with one kernel, and a folder for compiled ones."""
+    (tmp_path / "operators").mkdir()
+    (tmp_path / "operators" / "book_kernel.py").write_text("a = 1\n")
+    monkeypatch.setattr(kernel_cache, "_ROOT", tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", numba.config.CACHE_DIR)
+    return tmp_path
+
+
+def again(project: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(project / "kernels"))
+    return use_kernel_cache()
+
+
+def test_a_change_in_any_kernel_file_is_another_folder(project, monkeypatch):
+    first = use_kernel_cache()
+    assert first == again(project, monkeypatch)
+    (project / "operators" / "called.py").write_text("b = 2\n")
+    second = again(project, monkeypatch)
+    assert first != second
+    assert first.parent == second.parent == project / "kernels"
+
+
+def test_a_process_started_from_here_takes_the_same_folder(project):
+    first = use_kernel_cache()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(first)
+    assert use_kernel_cache() == first
+
+
+def test_what_was_unused_for_long_goes_and_what_is_not_ours_stays(project, monkeypatch):
+    old, other = project / "kernels" / ("a" * 16), project / "kernels" / "other-program"
+    for folder in (old, other):
+        folder.mkdir(parents=True)
+        os.utime(folder, times=(time.time() - 30 * 86_400,) * 2)
+    use_kernel_cache()
+    assert not old.exists()
+    assert other.exists()
+
+
+def test_a_place_that_cannot_be_made_is_passed_over(project, monkeypatch):
+    (project / "file").write_text("")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(project / "file"))
+    monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(project))
+    assert use_kernel_cache().parent.name == f"ifd-kernels-{os.getuid()}"
+
+
+def test_numba_takes_the_folder():
+    code = "import os, dataflows, numba; assert numba.config.CACHE_DIR == os.environ['NUMBA_CACHE_DIR']"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
