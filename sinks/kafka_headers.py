@@ -1,0 +1,68 @@
+"""Headers of a Kafka record: CloudEvents in binary mode, and what the sink itself reads back.
+
+References:
+    CloudEvents 1.0, Kafka protocol binding, section 3.2 (binary content mode).
+"""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from operators.model.records import NS_PER_S
+from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, PRESSURE, SIGNALS, STATUS, topic
+from sinks.outbox import Entry
+
+Headers = list[tuple[str, str | bytes | None]]
+
+EVENT_TYPES: Final = {
+    SIGNALS: "ifd.signal.v1",
+    EXECUTIONS: "ifd.execution.v1",
+    OUTCOMES: "ifd.outcome.v1",
+    GAPS: "ifd.gap.v1",
+    PRESSURE: "ifd.pressure.v1",
+    STATUS: "ifd.status.v1",
+}
+
+GENERATION: Final = "ifd-generation"
+SEQ: Final = "ifd-seq"
+DIGEST: Final = "ifd-digest"
+DLQ_STREAM: Final = "dlq-stream"
+DLQ_PART: Final = "dlq-part"
+
+
+def headers(item: Entry, generation: str) -> Headers:
+    """Headers of a message. Deterministic but for the generation."""
+    seq = str(item.seq).encode()
+    root = item.root.encode()
+    return [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", EVENT_TYPES[item.stream].encode()),
+        ("ce_source", f"/ifd/{generation}".encode()),
+        ("ce_id", b"/".join((item.stream.encode(), root, seq))),
+        ("ce_subject", root),
+        ("ce_time", rfc3339(item.ts_event).encode()),
+        ("ifd-schema", topic(item.stream).encode()),
+        (GENERATION, generation.encode()),
+        (SEQ, seq),
+        (DIGEST, item.digest.encode()),
+    ]
+
+
+def dead_letter_headers(
+    item: Entry, generation: str, reason: str, part: int, parts: int
+) -> Headers:
+    """The original headers and why the message could not go where it belongs."""
+    return [
+        *headers(item, generation),
+        ("dlq-reason", reason.encode()),
+        ("dlq-topic", topic(item.stream).encode()),
+        ("dlq-key", item.root.encode()),
+        (DLQ_STREAM, item.stream.encode()),
+        (DLQ_PART, f"{part}/{parts}".encode()),
+    ]
+
+
+def rfc3339(ts_ns: int) -> str:
+    """Instant as RFC 3339 text with nanoseconds, UTC."""
+    seconds, ns = divmod(ts_ns, NS_PER_S)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
