@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.model.records import MboBatch
+from operators.model.signals import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,32 @@ class Evaluations:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """Evidence at one evaluation row, and what it takes to weigh it."""
+
+    row: int
+    """Index into the evaluation rows."""
+    key: int
+    """What it is about: later evidence of the same detector, instrument and key replaces it."""
+    mid_e9: int
+    """Mid of the instrument at that row, 1e-9; the evidence's price where there is none."""
+    warm: bool
+    """True if the row was judged against a baseline."""
+    sessions: int
+    """Sessions in that baseline."""
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One `Evaluations` and what was observed in it; replaces it from `detect` on."""
+
+    evaluations: Evaluations
+    observations: tuple[Observation, ...]
+    """In the order of rows; those of one row in the order of detectors."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an operator knows at the end of the input, for a summary. Not part of any stream."""
 
@@ -148,6 +175,7 @@ Item = (
     | Tick
     | Control
     | Evaluations
+    | Findings
     | Report
 )
 """Before `detect`. From there on messages (`operators.model.streams.Message`) travel too."""

@@ -1,0 +1,226 @@
+"""Analyze: evidence of each root becomes signals, revised while they last.
+
+In: `Findings`, ticks, definitions and messages of earlier steps. Out: `signals` messages in place
+of the findings; every message of an event stream stamped with its seq; other items unchanged.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from operators.detectors.points import read_only
+from operators.kernels import entry
+from operators.model.evaluations import DIRTY, FAULT, PANE
+from operators.model.items import Definition, Findings, Instrument, Report, Tick
+from operators.model.signals import Contract, Signal
+from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
+from operators.signal_book import NEVER, LifeConfig, SignalBook
+from operators.weigh import WeighConfig
+
+_E18: Final = 1e18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzeConfig:
+    """What evidence is worth and how signals live."""
+
+    weights: WeighConfig = field(default_factory=WeighConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
+    params: str = "unversioned"
+    """Version of all settings that can change an output, stated in each signal; not empty."""
+
+    def __post_init__(self) -> None:
+        if not self.params:
+            raise ValueError("params must not be empty, was ''")
+
+
+class Analyze:
+    """Weigh the evidence of each root and publish what is likely: analyzer and signal generator.
+
+    At each observation the evidence of its side within `life.window_ns` becomes log-odds (`weigh`)
+    and a probability p = 1/(1 + exp(−log-odds)), marked uncalibrated with the interval 0…1. From
+    0.6 on there is a signal, one per (root, side, kind). Panes and ticks tell the time that closes
+    signals; a book that turns dirty takes back the signals that rested on it. All of it is in data
+    time and in the order of rows, so that it never depends on where the input was cut.
+
+    State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind, and
+    a counter per stream; what each instrument is worth.
+
+    References:
+        Log-odds of independent evidence add (Good 1950, weight of evidence); groups are capped
+        because theirs is not independent.
+    """
+
+    STATE_VERSION: ClassVar[int] = 1
+
+    def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
+        self._config = config
+        self._books: dict[int, SignalBook] = {}
+        self._due = np.zeros(0, np.int64)
+        self._seq: dict[tuple[str, str], int] = {}
+        self._worth: dict[int, tuple[str, int | None, int | None, str]] = {}
+        """Instrument → symbol, tick, point value (1e-9) and currency."""
+        self._counts: Counter[str] = Counter()
+        if state is not None:
+            self._restore(state)
+
+    def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
+        """Items of the shard in order → messages stamped, findings replaced by signals."""
+        out: list[Flowing] = []
+        for item in items:
+            if isinstance(item, Findings):
+                self._on_findings(item, out)
+            elif isinstance(item, Message):
+                out.append(self._stamped(item))
+            else:
+                if isinstance(item, Tick):
+                    self._on_tick(item, out)
+                elif isinstance(item, Instrument):
+                    self._learn_symbol(item)
+                elif isinstance(item, Definition):
+                    worth = (item.symbol, item.tick_e9, item.point_value_e9, item.currency)
+                    self._worth[item.instrument_id] = worth
+                out.append(item)
+        return out
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain copied state."""
+        return {
+            "books": tuple((index, book.pack()) for index, book in self._books.items()),
+            "seq": tuple((*key, seq) for key, seq in self._seq.items()),
+            "worth": tuple(self._worth.items()),
+            "counts": tuple(self._counts.items()),
+        }
+
+    def report(self) -> Report:
+        """Messages by stream, signals by change, evidence weighed and dropped."""
+        streams: Counter[str] = Counter()
+        for (stream, _), seq in self._seq.items():
+            streams[stream] += seq
+        books = self._books.values()
+        return Report(
+            "analyze",
+            {
+                "messages": dict(streams),
+                "signals": {
+                    name: self._counts[name]
+                    for name in ("opened", "updated", "closed", "retracted")
+                },
+                "evidence": self._counts["evidence"],
+                "evidence_dropped": sum(book.dropped for book in books),
+                "open": sum(len(book.open) for book in books),
+            },
+        )
+
+    def _on_findings(self, item: Findings, out: list[Flowing]) -> None:
+        if not self._books and not item.observations:
+            return
+        evaluations = item.evaluations
+        rows = read_only(evaluations.rows)
+        self._grow_due(len(evaluations.roots))
+        start = 0
+        for observation in item.observations:
+            self._on_rows(rows, start, observation.row, out)
+            start = observation.row + 1
+            row = rows[observation.row]
+            root = int(row["root"])
+            book = self._books.get(root)
+            if book is None:
+                book = self._books[root] = self._book(evaluations.roots[root], evaluations.feed)
+            assert book.root == evaluations.roots[root], "roots never reorder"
+            self._counts["evidence"] += 1
+            self._publish(root, book.observe(observation, int(row["ts_event"])), out)
+        self._on_rows(rows, start, rows.size, out)
+
+    def _on_rows(self, rows: Any, start: int, stop: int, out: list[Flowing]) -> None:
+        """Panes that end something, and books that turn dirty, in rows [start, stop)."""
+        while (start := _next_point(rows, start, stop, self._due)) < stop:
+            row = rows[start]
+            root, now_ns = int(row["root"]), int(row["ts_event"])
+            book = self._books[root]
+            if row["kind"] == FAULT:
+                instrument_id = int(row["instrument_id"])
+                symbol = self._symbol(instrument_id)
+                self._publish(root, book.distrust(instrument_id, symbol, now_ns), out)
+            else:
+                self._publish(root, book.advance(now_ns), out)
+            start += 1
+
+    def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
+        for root, book in self._books.items():
+            if book.feed == item.feed and self._due[root] <= item.ts_event:
+                self._publish(root, book.advance(item.ts_event), out)
+
+    def _publish(self, root: int, signals: list[Signal], out: list[Flowing]) -> None:
+        self._due[root] = self._books[root].due_ns()
+        for signal in signals:
+            self._counts[signal.change] += 1
+            out.append(self._stamped(Message(SIGNALS, signal.root, 0, signal)))
+
+    def _stamped(self, message: Message) -> Message:
+        if message.stream not in EVENT_STREAMS:
+            return message
+        key = (message.stream, message.root)
+        seq = self._seq[key] = self._seq.get(key, 0) + 1
+        return Message(message.stream, message.root, seq, message.value)
+
+    def _book(self, root: str, feed: str) -> SignalBook:
+        config = self._config
+        return SignalBook(root, feed, config.weights, config.life, config.params, self._contract)
+
+    def _contract(self, instrument_id: int, symbol: str, price_e9: int, size: int) -> Contract:
+        _, tick_e9, point_e9, currency = self._worth.get(instrument_id, (symbol, None, None, ""))
+        tick_value = notional = None
+        if point_e9 is not None:
+            notional = round(size * abs(price_e9) * point_e9 / _E18, 2)
+            if tick_e9 is not None:
+                tick_value = tick_e9 * point_e9 / _E18
+        return Contract(
+            instrument_id=instrument_id,
+            symbol=symbol,
+            tick_e9=tick_e9,
+            tick_value=tick_value,
+            currency=currency,
+            notional=notional,
+        )
+
+    def _learn_symbol(self, item: Instrument) -> None:
+        _, tick, point, currency = self._worth.get(item.instrument_id, ("", None, None, ""))
+        self._worth[item.instrument_id] = (item.symbol, tick, point, currency)
+
+    def _symbol(self, instrument_id: int) -> str:
+        known = self._worth.get(instrument_id)
+        return known[0] if known and known[0] else str(instrument_id)
+
+    def _grow_due(self, roots: int) -> None:
+        if roots > self._due.size:
+            due = np.full(max(roots, 2 * self._due.size), NEVER, np.int64)
+            due[: self._due.size] = self._due
+            self._due = due
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._seq = {(stream, root): seq for stream, root, seq in state["seq"]}
+        self._worth = dict(state["worth"])
+        self._counts = Counter(dict(state["counts"]))
+        for index, plain in state["books"]:
+            book = self._book(plain[0], plain[1])
+            book.unpack(plain)
+            self._books[index] = book
+            self._grow_due(index + 1)
+            self._due[index] = book.due_ns()
+
+
+@entry
+def _next_point(rows, start, stop, due):  # type: ignore[no-untyped-def]
+    """First row from `start` on at which something ends or is taken back, else `stop`."""
+    for i in range(start, stop):
+        row = rows[i]
+        if row.kind == PANE:
+            if row.ts_event >= due[row.root]:
+                return i
+        elif row.kind == FAULT and (row.state & DIRTY) != 0 and due[row.root] != NEVER:
+            return i
+    return stop

@@ -1,0 +1,155 @@
+"""Detect: what institutions leave in the evaluation rows, as evidence and notable executions.
+
+In: `Evaluations` with windows, quality and baseline. Out: `Findings` in their place, preceded by an
+`executions` message for each notable aggressor order; every other item unchanged.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from operators.detectors.absorption import Absorption, AbsorptionConfig
+from operators.detectors.large_aggressor import LargeAggressor, LargeAggressorConfig
+from operators.detectors.native_iceberg import NativeIceberg, NativeIcebergConfig
+from operators.detectors.points import Found, Points, points_of
+from operators.detectors.signed_pressure import SignedPressure, SignedPressureConfig
+from operators.detectors.stop_run import StopRun, StopRunConfig
+from operators.detectors.sweep import Sweep, SweepConfig
+from operators.executions import TAGS, ExecutionsConfig, notable_executions
+from operators.model.items import Evaluations, Findings, Instrument, Observation, Report
+from operators.model.streams import EXECUTIONS, Flowing, Message
+
+
+class Detector(Protocol):
+    """One phenomenon. Evidence depends on the sequence of rows alone, never on where it was cut."""
+
+    STATE_VERSION: ClassVar[int]
+    NAME: ClassVar[str]
+
+    def observe(self, points: Points) -> list[Found]:
+        """Evidence in the order of rows."""
+        ...
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain copied state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectConfig:
+    """Settings of all detectors."""
+
+    quality_min: float = 0.8
+    """Rows of lower quality give no evidence, 0…1."""
+    executions: ExecutionsConfig = field(default_factory=ExecutionsConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    large_aggressor: LargeAggressorConfig = field(default_factory=LargeAggressorConfig)
+    native_iceberg: NativeIcebergConfig = field(default_factory=NativeIcebergConfig)
+    stop_run: StopRunConfig = field(default_factory=StopRunConfig)
+    signed_pressure: SignedPressureConfig = field(default_factory=SignedPressureConfig)
+    absorption: AbsorptionConfig = field(default_factory=AbsorptionConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quality_min <= 1:
+            raise ValueError(f"quality_min must be from 0 to 1, was {self.quality_min}")
+
+
+class Detect:
+    """Run the detectors over each `Evaluations` and bring what they find into row order.
+
+    Evidence of one row stands in the order of the list below. Rows of a dirty book or of low
+    quality give none; auctions neither. State: each detector's, bounded by the instruments of the
+    shard, and their symbols.
+
+    References:
+        Each detector's own; order of ties: (row, detector).
+    """
+
+    STATE_VERSION: ClassVar[int] = 1
+
+    def __init__(self, config: DetectConfig, state: dict[str, Any] | None = None) -> None:
+        self._config = config
+        kept: dict[str, Any] = {} if state is None else state["detectors"]
+        self._detectors: tuple[Detector, ...] = (
+            Sweep(config.sweep, kept.get(Sweep.NAME)),
+            LargeAggressor(config.large_aggressor, kept.get(LargeAggressor.NAME)),
+            NativeIceberg(config.native_iceberg, kept.get(NativeIceberg.NAME)),
+            StopRun(config.stop_run, kept.get(StopRun.NAME)),
+            SignedPressure(config.signed_pressure, kept.get(SignedPressure.NAME)),
+            Absorption(config.absorption, kept.get(Absorption.NAME)),
+        )
+        self._symbols: dict[int, str] = {} if state is None else dict(state["symbols"])
+        self._counts: Counter[str] = Counter() if state is None else Counter(dict(state["counts"]))
+
+    def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
+        """Items of the shard in order → the same with evaluations replaced by findings."""
+        out: list[Flowing] = []
+        for item in items:
+            if isinstance(item, Evaluations):
+                self._examine(item, out)
+                continue
+            if isinstance(item, Instrument):
+                self._symbols[item.instrument_id] = item.symbol
+            out.append(item)
+        return out
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain copied state of each detector, symbols and counts."""
+        return {
+            "detectors": {detector.NAME: detector.snapshot() for detector in self._detectors},
+            "symbols": tuple(self._symbols.items()),
+            "counts": tuple(self._counts.items()),
+        }
+
+    def report(self) -> Report:
+        """How many rows were judged or unsound, executions by tag, evidence by detector."""
+        counts = self._counts
+        return Report(
+            "detect",
+            {
+                "rows": counts["rows"],
+                "rows_unsound": counts["rows_unsound"],
+                "executions": counts["executions"],
+                "tags": {tag: counts[f"tag {tag}"] for tag in TAGS},
+                "evidence": {d.NAME: counts[f"evidence {d.NAME}"] for d in self._detectors},
+                "icebergs_forgotten": sum(
+                    d.forgotten for d in self._detectors if isinstance(d, NativeIceberg)
+                ),
+            },
+        )
+
+    def _examine(self, item: Evaluations, out: list[Flowing]) -> None:
+        points = points_of(item, self._symbols, self._config.quality_min)
+        counts = self._counts
+        counts["rows"] += points.rows.size
+        counts["rows_unsound"] += points.rows.size - int(points.sound.sum())
+        for execution in notable_executions(points, item.roots, self._config.executions):
+            counts["executions"] += 1
+            for tag in execution.tags:
+                counts[f"tag {tag}"] += 1
+            out.append(Message(EXECUTIONS, execution.root, 0, execution))
+        found: list[Found] = []
+        for detector in self._detectors:
+            seen = detector.observe(points)
+            if seen:
+                counts[f"evidence {detector.NAME}"] += len(seen)
+                found += seen
+        # Stable: those of one row stay in the order of detectors.
+        found.sort(key=_row)
+        out.append(Findings(item, tuple([_observation(points, one) for one in found])))
+
+
+def _row(found: Found) -> int:
+    return found.row
+
+
+def _observation(points: Points, found: Found) -> Observation:
+    return Observation(
+        row=found.row,
+        key=found.key,
+        mid_e9=found.mid_e9,
+        warm=found.warm,
+        sessions=int(points.sessions[found.row]),
+        evidence=found.evidence,
+    )

@@ -1,0 +1,216 @@
+"""Points: the evaluation rows as detectors see them, sifted once for all of them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.kernels import entry
+from operators.model.evaluations import AUCTION, DIRTY, EXECUTION, JUDGED, PANE
+from operators.model.items import Evaluations
+from operators.model.signals import Evidence, Side
+
+STRENGTH_MAX: Final = 6.0
+"""Strength of evidence is clipped to this, as a z."""
+
+PRESSURE_5: Final = JUDGED.index("pressure_5")
+STOPS_5: Final = JUDGED.index("stops_5")
+ABSORPTION_60: Final = JUDGED.index("absorption_60")
+SIZE: Final = JUDGED.index("size")
+HIDDEN: Final = JUDGED.index("hidden")
+
+
+class Row(NamedTuple):
+    """The fields of one evaluation row that detectors judge, as Python integers."""
+
+    side: int
+    aggressor: int
+    slot: int
+    instrument_id: int
+    sequence_first: int
+    sequence_last: int
+    ts_event: int
+    order_id: int
+    size: int
+    hidden: int
+    refills: int
+    levels: int
+    fill_first: int
+    fill_stop: int
+    price_first: int
+    price_last: int
+    bid_before: int
+    ask_before: int
+    bid_size_before: int
+    ask_size_before: int
+    bid: int
+    ask: int
+    bid_size: int
+    ask_size: int
+    stop_buy: int
+    stop_sell: int
+
+    def mid_e9(self, otherwise: int) -> int:
+        """Mid of the touch, 1e-9 points, or `otherwise` where a side is empty."""
+        if self.bid_size > 0 and self.ask_size > 0:
+            return (self.bid + self.ask) // 2
+        return otherwise
+
+
+_ROW_FIELDS: Final = list(Row._fields)
+
+
+class Points(NamedTuple):
+    """One `Evaluations` with all its columns present, read-only, and the places to look at."""
+
+    rows: NDArray[np.void]
+    """(n,), EVAL_DTYPE."""
+    fills: NDArray[np.void]
+    """(m,), FILL_DTYPE."""
+    windows: NDArray[np.int64]
+    """(n, windows, sums)."""
+    mids2: NDArray[np.int64]
+    """(n, windows)."""
+    quality: NDArray[np.float64]
+    """(n,)."""
+    z: NDArray[np.float64]
+    """(n, JUDGED)."""
+    tail_p: NDArray[np.float64]
+    """(n, JUDGED)."""
+    sessions: NDArray[np.int16]
+    """(n,)."""
+    executions: NDArray[np.int64]
+    """Indices of execution rows, auctions left out."""
+    panes: NDArray[np.int64]
+    """Indices of pane rows."""
+    sound: NDArray[np.bool_]
+    """(n,): the book is not dirty and quality is sufficient."""
+    slots: int
+    """One more than the greatest slot."""
+    symbols: Mapping[int, str]
+    """Instrument id → raw symbol."""
+
+    def facts(self, indices: NDArray[np.int64]) -> list[Row]:
+        """The rows at `indices` as Python values."""
+        return [Row._make(row) for row in self.rows[_ROW_FIELDS][indices].tolist()]
+
+    def symbol(self, instrument_id: int) -> str:
+        """Raw symbol, or the id as text where none is known."""
+        return self.symbols.get(instrument_id) or str(instrument_id)
+
+    def judged(self, index: int, metric: int) -> tuple[float | None, float | None]:
+        """z and tail probability of a metric at a row, None while warming."""
+        return _finite(self.z[index, metric]), _finite(self.tail_p[index, metric])
+
+
+class Found(NamedTuple):
+    """What a detector observed at a row."""
+
+    row: int
+    key: int
+    """Later evidence of the same detector, instrument and key replaces this."""
+    mid_e9: int
+    warm: bool
+    evidence: Evidence
+
+
+def points_of(item: Evaluations, symbols: Mapping[int, str], quality_min: float) -> Points:
+    """Sift the rows of `item`, which `pressure` and `baseline` must have completed."""
+    assert item.windows is not None, "pressure comes before detect"
+    assert item.mids2 is not None, "pressure comes before detect"
+    assert item.quality is not None, "pressure comes before detect"
+    assert item.z is not None, "baseline comes before detect"
+    assert item.tail_p is not None, "baseline comes before detect"
+    assert item.sessions is not None, "baseline comes before detect"
+    size = item.rows.size
+    executions, panes = np.empty(size, np.int64), np.empty(size, np.int64)
+    sound = np.empty(size, np.bool_)
+    rows, quality = read_only(item.rows), read_only(item.quality)
+    execution_count, pane_count, slots = _sift(rows, quality, quality_min, executions, panes, sound)
+    return Points(
+        rows=rows,
+        fills=read_only(item.fills),
+        windows=read_only(item.windows),
+        mids2=read_only(item.mids2),
+        quality=quality,
+        z=read_only(item.z),
+        tail_p=read_only(item.tail_p),
+        sessions=read_only(item.sessions),
+        executions=executions[:execution_count],
+        panes=panes[:pane_count],
+        sound=sound,
+        slots=slots,
+        symbols=symbols,
+    )
+
+
+def read_only(column: NDArray[Any]) -> NDArray[Any]:
+    """A view that nobody writes to: kernels are compiled for such."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
+def grown(state: NDArray[Any], slots: int) -> NDArray[Any]:
+    """`state` with at least `slots` entries, new ones zero; doubles: rarely copied."""
+    if slots <= state.shape[0]:
+        return state
+    larger = np.zeros((max(slots, 2 * state.shape[0], 16), *state.shape[1:]), state.dtype)
+    larger[: state.shape[0]] = state
+    return larger
+
+
+def clipped(strength: float) -> float:
+    """Strength within 0…6, to four decimals, so that the last bit of a logarithm never shows."""
+    return round(min(max(strength, 0.0), STRENGTH_MAX), 4)
+
+
+def strength_of_tail(tail_p: float) -> float:
+    """−log10 of a tail probability: near the normal quantile it stands for (1e-3: 3, 1e-6: 6)."""
+    return clipped(-math.log10(max(tail_p, 1e-9)))
+
+
+def price_text(price_e9: int) -> str:
+    """A price in points without trailing zeros: 4810250000000 → `4810.25`."""
+    whole, part = divmod(abs(price_e9), 1_000_000_000)
+    digits = f".{part:09d}".rstrip("0").rstrip(".")
+    return f"{'-' if price_e9 < 0 else ''}{whole}{digits}"
+
+
+def side_name(side: int) -> Side:
+    """`buy` for +1, `sell` for −1."""
+    return "buy" if side > 0 else "sell"
+
+
+def rarity_text(tail_p: float | None) -> str:
+    """How rare, for a reader: `, seen once in 2,500 at this time of day`."""
+    if tail_p is None or tail_p <= 0:
+        return ""
+    return f", seen once in {round(1 / tail_p):,} at this time of day"
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+@entry
+def _sift(rows, quality, quality_min, executions, panes, sound):  # type: ignore[no-untyped-def]
+    """Fill indices and soundness; returns how many executions and panes, and slots."""
+    execution_count = 0
+    pane_count = 0
+    slots = 0
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        sound[i] = quality[i] >= quality_min and (row.state & DIRTY) == 0
+        if row.slot >= slots:
+            slots = int(row.slot) + 1
+        if row.kind == EXECUTION:
+            if row.aggressor != AUCTION:
+                executions[execution_count] = i
+                execution_count += 1
+        elif row.kind == PANE:
+            panes[pane_count] = i
+            pane_count += 1
+    return execution_count, pane_count, slots

@@ -1,0 +1,312 @@
+"""Signal book: the open evidence and open signals of one root, and when they change."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from operators.model.items import Observation
+from operators.model.signals import Action, Change, Contract, Side, Signal
+from operators.plain import pack_observation, pack_signal, unpack_observation, unpack_signal
+from operators.weigh import (
+    KINDS,
+    OPPOSED,
+    PROBABILITY_MIN,
+    Verdict,
+    WeighConfig,
+    Weighed,
+    strength_of,
+    weigh,
+    weighed,
+)
+
+NEVER: Final = 2**63 - 1
+UNCALIBRATED: Final = "uncalibrated"
+REASONS_MAX: Final = 5
+_RANK: Final = ("LOW", "MODERATE", "HIGH", "VERY_HIGH", "EXTREME")
+_NS_PER_S: Final = 1_000_000_000
+
+ContractOf = Callable[[int, str, int, int], Contract]
+"""(instrument_id, symbol, price 1e-9, contracts) → what that is worth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeConfig:
+    """When a signal opens, is revised and ends."""
+
+    window_ns: int = 30_000_000_000
+    """Evidence counts for so long, above 0."""
+    hold_ns: int = 30_000_000_000
+    """A signal without further evidence for so long is closed, above 0."""
+    cooldown_ns: int = 60_000_000_000
+    """After its end no signal of the same side and kind opens for so long, at least 0."""
+    log_odds_step: float = 0.5
+    """Growth of the log-odds that is worth a revision, above 0."""
+    size_factor: float = 2.0
+    """Growth of the size that is worth a revision, above 1."""
+    revision_gap_ns: int = 1_000_000_000
+    """Least time between revisions, except to a higher strength, at least 0."""
+    refresh_ns: int = 10_000_000_000
+    """Further evidence is worth a revision after so long in any case, above 0."""
+    evidence_max: int = 64
+    """Pieces of evidence kept per side, at least 1; the oldest goes first, counted."""
+
+    def __post_init__(self) -> None:
+        for name, bound in (
+            ("window_ns", 0), ("hold_ns", 0), ("cooldown_ns", -1), ("log_odds_step", 0),
+            ("size_factor", 1), ("revision_gap_ns", -1), ("refresh_ns", 0), ("evidence_max", 0),
+        ):  # fmt: skip
+            if not (value := getattr(self, name)) > bound:
+                raise ValueError(f"{name} must be above {bound}, was {value}")
+
+
+@dataclass(slots=True)
+class Open:
+    """An open signal: its last revision and when evidence last came."""
+
+    last: Signal
+    ts_evidence: int
+
+
+@dataclass(slots=True)
+class SignalBook:
+    """State of one root. At most `evidence_max` pieces of evidence a side, one signal a kind.
+
+    All methods take `now_ns`, the time of the evaluation point or tick, and return revisions in the
+    order in which they are published.
+    """
+
+    root: str
+    feed: str
+    weights: WeighConfig
+    life: LifeConfig
+    params: str
+    contract_of: ContractOf
+    evidence: dict[Side, dict[tuple[str, int, int], Weighed]] = field(
+        default_factory=lambda: {"buy": {}, "sell": {}}
+    )
+    """By (detector, instrument, key), in order of arrival."""
+    open: dict[tuple[Side, str], Open] = field(default_factory=dict)
+    cooling: dict[tuple[Side, str], int] = field(default_factory=dict)
+    """(side, kind) → until when it may not open."""
+    dropped: int = 0
+    """Evidence that had no place."""
+
+    def due_ns(self) -> int:
+        """When `advance` has something to do; NEVER if the book is empty."""
+        due = min((o.ts_evidence + self.life.hold_ns for o in self.open.values()), default=NEVER)
+        for pieces in self.evidence.values():
+            if pieces:
+                newest = max(p.observation.evidence.ts_last for p in pieces.values())
+                due = min(due, newest + self.life.window_ns)
+        return due
+
+    def advance(self, now_ns: int) -> list[Signal]:
+        """Close what had no evidence for `hold_ns` and forget evidence out of its window."""
+        closed = []
+        for key, entry in list(self.open.items()):
+            if entry.ts_evidence + self.life.hold_ns <= now_ns:
+                seconds = self.life.hold_ns / _NS_PER_S
+                reason = f"Closed: no further evidence for {seconds:g} s"
+                closed.append(self._end(key, "closed", reason, now_ns))
+        for pieces in self.evidence.values():
+            for name, piece in list(pieces.items()):
+                if piece.observation.evidence.ts_last + self.life.window_ns <= now_ns:
+                    del pieces[name]
+        return closed
+
+    def observe(self, observation: Observation, now_ns: int) -> list[Signal]:
+        """Weigh one more observation; advances first."""
+        signals = self.advance(now_ns)
+        evidence = observation.evidence
+        side = evidence.side
+        if evidence.ts_last + self.life.window_ns <= now_ns or side == "none":
+            self.dropped += 1
+            return signals
+        pieces = self.evidence[side]
+        key = (evidence.detector, evidence.instrument_id, observation.key)
+        pieces.pop(key, None)
+        if len(pieces) == self.life.evidence_max:
+            del pieces[next(iter(pieces))]
+            self.dropped += 1
+        pieces[key] = weighed(observation, self.weights)
+        verdict = self._verdict(side)
+        assert verdict is not None
+        signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
+        return signals if signal is None else [*signals, signal]
+
+    def distrust(self, instrument_id: int, symbol: str, now_ns: int) -> list[Signal]:
+        """An instrument's data proved bad: its evidence goes, and the signals that rested on it."""
+        signals = self.advance(now_ns)
+        for pieces in self.evidence.values():
+            for piece in [piece for piece in pieces if piece[1] == instrument_id]:
+                del pieces[piece]
+        for key, entry in list(self.open.items()):
+            if all(e.instrument_id != instrument_id for e in entry.last.evidence):
+                continue
+            verdict = self._verdict(key[0])
+            if verdict is not None and verdict.probability >= PROBABILITY_MIN:
+                signals.append(self._publish(key, entry.last, verdict, now_ns))
+            else:
+                reason = f"Retracted: the data of {symbol} proved bad"
+                signals.append(self._end(key, "retracted", reason, now_ns))
+        return signals
+
+    def pack(self) -> tuple[Any, ...]:
+        """Plain copied state."""
+        return (
+            self.root,
+            self.feed,
+            tuple(
+                (side, key, pack_observation(piece.observation))
+                for side, pieces in self.evidence.items()
+                for key, piece in pieces.items()
+            ),
+            tuple((*key, pack_signal(o.last), o.ts_evidence) for key, o in self.open.items()),
+            tuple((*key, until) for key, until in self.cooling.items()),
+            self.dropped,
+        )
+
+    def unpack(self, plain: tuple[Any, ...]) -> None:
+        """Take back what `pack` gave, apart from root and feed."""
+        _, _, evidence, opened, cooling, self.dropped = plain
+        for side, key, observation in evidence:
+            self.evidence[side][key] = weighed(unpack_observation(observation), self.weights)
+        self.open = {(s, k): Open(unpack_signal(last), ts) for s, k, last, ts in opened}
+        self.cooling = {(side, kind): until for side, kind, until in cooling}
+
+    def _verdict(self, side: Side) -> Verdict | None:
+        own, other = self.evidence[side], self.evidence["sell" if side == "buy" else "buy"]
+        return weigh(own.values(), other.values(), self.weights) if own else None
+
+    def _revise(self, side: Side, kind: str, verdict: Verdict, now_ns: int) -> Signal | None:
+        """Update the side's signal of that kind, or the one it supports, or open one.
+
+        Beside an open signal another opens only for a kind whose evidence would suffice alone.
+        """
+        key = next(
+            (
+                key
+                for key in ((side, kind), (side, verdict.kind), *self.open)
+                if key in self.open and key[0] == side
+            ),
+            None,
+        )
+        likely = verdict.probability >= PROBABILITY_MIN
+        if key is None:
+            return self._opened((side, verdict.kind), verdict, now_ns) if likely else None
+        if key[1] != kind and likely:
+            alone = verdict.alone(kind, self.weights.bias) >= PROBABILITY_MIN
+            signal = self._opened((side, kind), verdict, now_ns) if alone else None
+            if signal is not None:
+                return signal
+        entry = self.open[key]
+        entry.ts_evidence = max(entry.ts_evidence, now_ns)
+        if not likely or not self._is_news(entry.last, verdict, now_ns):
+            return None
+        return self._publish(key, entry.last, verdict, now_ns)
+
+    def _is_news(self, last: Signal, verdict: Verdict, now_ns: int) -> bool:
+        rank, before = _RANK.index(strength_of(verdict.probability)), _RANK.index(last.strength)
+        since_ns = now_ns - last.ts_event
+        if rank > before or since_ns >= self.life.refresh_ns:
+            return True
+        grown = (
+            verdict.log_odds >= last.log_odds + self.life.log_odds_step
+            or verdict.size >= self.life.size_factor * max(last.size, 1)
+        )
+        return since_ns >= self.life.revision_gap_ns and (rank < before or grown)
+
+    def _opened(self, key: tuple[Side, str], verdict: Verdict, now_ns: int) -> Signal | None:
+        if self.cooling.get(key, now_ns) > now_ns:
+            return None
+        self.cooling.pop(key, None)
+        return self._publish(key, None, verdict, now_ns)
+
+    def _publish(
+        self, key: tuple[Side, str], last: Signal | None, verdict: Verdict, now_ns: int
+    ) -> Signal:
+        """The next revision of the signal of `key`, which it opens if there is no last one."""
+        side, kind = key
+        lead = verdict.lead
+        strength = strength_of(verdict.probability)
+        price_e9 = self._mid_e9(side, lead)
+        instrument = (lead.evidence.instrument_id, lead.evidence.symbol)
+        change: Change = "opened" if last is None else "updated"
+        signal = Signal(
+            id=self._id(side, kind, lead, now_ns) if last is None else last.id,
+            revision=1 if last is None else last.revision + 1,
+            change=change,
+            root=self.root,
+            kind=kind,
+            side=side,
+            action=_action(side, strength),
+            ts_event=now_ns,
+            ts_opened=now_ns if last is None else last.ts_opened,
+            price_e9=price_e9,
+            contract=self.contract_of(*instrument, price_e9, verdict.size),
+            size=verdict.size,
+            probability=verdict.probability,
+            probability_low=0.0,
+            probability_high=1.0,
+            calibration=UNCALIBRATED,
+            strength=strength,
+            log_odds=verdict.log_odds,
+            bias=self.weights.bias,
+            contributions=verdict.contributions,
+            evidence=tuple([piece.observation.evidence for piece in verdict.counted]),
+            reasons=_reasons(verdict),
+            baseline="WARM" if lead.warm else "WARMING",
+            baseline_sessions=lead.sessions,
+            quality=min(piece.observation.evidence.quality for piece in verdict.counted),
+            params=self.params,
+        )
+        if last is None:
+            self.open[key] = Open(signal, now_ns)
+        else:
+            self.open[key].last = signal
+        return signal
+
+    def _end(self, key: tuple[Side, str], change: Change, reason: str, now_ns: int) -> Signal:
+        last = self.open.pop(key).last
+        self.cooling[key] = now_ns + self.life.cooldown_ns
+        return replace(
+            last,
+            revision=last.revision + 1,
+            change=change,
+            action="IGNORE",
+            ts_event=now_ns,
+            reasons=(reason, *last.reasons),
+        )
+
+    def _mid_e9(self, side: Side, lead: Observation) -> int:
+        """Newest mid known of the leading instrument."""
+        for piece in reversed(self.evidence[side].values()):
+            if piece.observation.evidence.instrument_id == lead.evidence.instrument_id:
+                return piece.observation.mid_e9
+        return lead.mid_e9
+
+    def _id(self, side: Side, kind: str, lead: Observation, now_ns: int) -> str:
+        evidence = lead.evidence
+        point = (now_ns, evidence.instrument_id, evidence.sequence_first, evidence.sequence_last)
+        text = "|".join(map(str, (self.root, side, kind, *point)))
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _action(side: Side, strength: str) -> Action:
+    """The side is followed from HIGH on."""
+    if _RANK.index(strength) < _RANK.index("HIGH"):
+        return "MONITOR"
+    return "LONG" if side == "buy" else "SHORT"
+
+
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
+    """What a trader reads, the weightiest first."""
+    pieces = sorted(verdict.counted, key=lambda piece: -piece.value)[:REASONS_MAX]
+    reasons = [piece.observation.evidence.text for piece in pieces]
+    if any(part.detector == OPPOSED for part in verdict.contributions):
+        reasons.append("Weakened: the same was seen on the other side")
+    if not verdict.lead.warm:
+        sessions = verdict.lead.sessions
+        reasons.append(f"No baseline yet ({sessions} sessions): judged by absolute thresholds")
+    return tuple(reasons)
