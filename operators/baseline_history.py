@@ -57,7 +57,10 @@ class HistoryTable:
 
 
 def table(
-    parts: Iterable[tuple[str, NDArray[np.void]]], bucket_s: int, pseudo_size: int
+    parts: Iterable[tuple[str, NDArray[np.void]]],
+    bucket_s: int,
+    pseudo_size: int,
+    metrics: tuple[str, ...] = JUDGED,
 ) -> HistoryTable:
     """Table of (root, its cells), each root once. Of the cells' `root` nothing is used."""
     ordered = sorted(((root, cells) for root, cells in parts if cells.size), key=lambda p: p[0])
@@ -69,7 +72,8 @@ def table(
         joined["root"][first:stop] = index
     joined = joined[_order(joined)]
     joined.flags.writeable = False
-    return HistoryTable(tuple(root for root, _ in ordered), joined, bucket_s, pseudo_size)
+    roots = tuple(root for root, _ in ordered)
+    return HistoryTable(roots, joined, bucket_s, pseudo_size, metrics)
 
 
 def merge(a: HistoryTable, b: HistoryTable) -> HistoryTable:
@@ -92,7 +96,7 @@ def merge(a: HistoryTable, b: HistoryTable) -> HistoryTable:
         for session, cells in _sessions(b, root).items():
             sessions[session] = max(sessions.get(session, cells), cells, key=_fullness)
         parts.append((root, np.concatenate(list(sessions.values()))))
-    return replace(table(parts, a.bucket_s, a.pseudo_size), metrics=a.metrics)
+    return table(parts, a.bucket_s, a.pseudo_size, a.metrics)
 
 
 class Session:
