@@ -136,7 +136,7 @@ class DbnFileSource(FixedPartitionedSource[Keyed, dict[str, Any]]):
 
     def build_part(
         self,
-        step_id: str,  # noqa: ARG002 - of the engine's contract
+        step_id: str,
         for_part: str,
         resume_state: dict[str, Any] | None,
     ) -> "DbnFilePartition":
@@ -185,6 +185,10 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             return []
         self._fill()
         out = self._take(min(room_rows, self._config.batch_rows))
+        if not out and not self._is_waiting:
+            # That was a header; an empty batch would cost a pause.
+            self._fill()
+            out = self._take(min(room_rows, self._config.batch_rows))
         if self._hooks.on_progress is not None:
             self._hooks.on_progress(self._progress())
         return [(self._keys[shard], item) for shard, item in out]

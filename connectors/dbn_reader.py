@@ -7,6 +7,7 @@ ahead in a thread was tried and gained nothing: kernels that keep the interprete
 from os import SEEK_END
 from pathlib import Path
 from typing import IO, Final
+from weakref import finalize
 
 import zstandard
 
@@ -30,12 +31,14 @@ class DbnReader:
     """
 
     def __init__(self, path: str) -> None:
+        self._file, self.size_bytes = open_dbn(path)
+        # The engine does not promise to close what it drops.
+        finalize(self, self._file.close)
         self.path = path
         self.fault: DecodeError | None = None
         """Why the compressed data cannot be read on, once what stood before it has been read."""
         self.done_bytes = 0
         """Bytes of the file, as it is stored, that have been read."""
-        self._file, self.size_bytes = open_dbn(path)
         self._file.seek(0)
         magic = int.from_bytes(self._file.read(4), "little")
         self.compressed = magic == _ZSTD_MAGIC or magic in _SKIPPABLE
