@@ -63,6 +63,8 @@ class SourceConfig:
     """Records between two snapshots, at least 1."""
     speed: float = 0.0
     """Event time per wall time, such as 1 for the market's pace; 0 is as fast as possible."""
+    baseline: str = ""
+    """Parquet file of a baseline to start a new recovery store from; empty: none."""
     summary_directory: str = ""
     """Folder where each shard leaves its part of a summary; empty: none."""
 

@@ -31,10 +31,14 @@ from config.layers import (
     toml_layer,
 )
 from config.sections import FlowConfig, RecoveryConfig, SourceConfig
+from operators.analyze import AnalyzeConfig
 from operators.baseline import BaselineConfig
 from operators.book import BookConfig
+from operators.detect import DetectConfig
 from operators.model.errors import ConfigError
+from operators.pressure import PressureConfig
 from operators.validate import ValidateConfig
+from sinks.kafka_config import KafkaConfig
 
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
@@ -51,7 +55,11 @@ class Settings(BaseSettings):
     recovery: RecoveryConfig = RecoveryConfig()
     validation: ValidateConfig = Field(default=ValidateConfig(), alias="validate")
     book: BookConfig = BookConfig()
+    pressure: PressureConfig = PressureConfig()
     baseline: BaselineConfig = BaselineConfig()
+    detect: DetectConfig = DetectConfig()
+    analyze: AnalyzeConfig = AnalyzeConfig()
+    kafka: KafkaConfig = KafkaConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
     _profile: str = PrivateAttr(default=PROFILES[0])
@@ -78,7 +86,11 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-OUTPUT_SECTIONS: Final = ("validate", "book", "baseline")
+HANDED_OVER: Final = frozenset(
+    {("kafka", "generation"), ("kafka", "generation_ts_ms"), ("analyze", "params")}
+)
+"""Fields of config classes that are no settings: the process finds them out."""
+OUTPUT_SECTIONS: Final = ("validate", "book", "baseline", "detect", "analyze")
 """Sections that can change an output: they make the version of the parameters."""
 NEUTRAL: Final = frozenset({("book", "rows_max")})
 """Keys of these that change only how the work is cut, never what comes out."""
@@ -107,7 +119,7 @@ def sections() -> dict[str, Any]:
 @cache
 def known_keys() -> dict[KeyPath, Key]:
     """Every key there is, by path."""
-    return keys_of(sections())
+    return keys_of(sections(), HANDED_OVER)
 
 
 def load_settings(

@@ -40,9 +40,12 @@ class OperatorLogic(StatefulBatchLogic[Flowing, Flowing, Saved]):
     snapshot can fall in between.
     """
 
-    def __init__(self, operator: Operator, reports: bool) -> None:
+    def __init__(
+        self, operator: Operator, reports: bool, at_end: Callable[[Any], None] | None
+    ) -> None:
         self._operator = operator
         self._reports = reports
+        self._at_end = at_end
 
     def on_batch(self, values: list[Flowing]) -> tuple[list[Flowing], bool]:
         """Hand all values of this activation over at once."""
@@ -50,6 +53,8 @@ class OperatorLogic(StatefulBatchLogic[Flowing, Flowing, Saved]):
 
     def on_eof(self) -> tuple[list[Flowing], bool]:
         """A stop is not an end of data: nothing closes; only the summary hears of it."""
+        if self._at_end is not None:
+            self._at_end(self._operator)
         report = self._operator.report() if self._reports else None
         return ([] if report is None else [report]), StatefulBatchLogic.RETAIN
 
@@ -65,15 +70,24 @@ def step(
     factory: Factory,
     *,
     reports: bool = False,
+    at_end: Callable[[Any], None] | None = None,
 ) -> KeyedStream[Flowing]:
     """One step of the chain, one operator per shard.
+
+    Args:
+        step_id: Persisted name: state is found under it.
+        up: The step before.
+        operator: Class whose state version counts.
+        factory: Makes one operator per shard.
+        reports: Whether the end of the input makes each operator report.
+        at_end: Called with each operator of this process at the end of the input.
 
     Raises (while running): StateError, if the store holds another version of the step's state.
     """
 
     def resume(saved: Saved | None) -> OperatorLogic:
         if saved is None:
-            return OperatorLogic(factory(None), reports)
+            return OperatorLogic(factory(None), reports, at_end)
         version, state = saved
         if version != operator.STATE_VERSION:
             raise StateError(
@@ -81,6 +95,6 @@ def step(
                 f"{operator.STATE_VERSION}; start with an empty recovery directory, or run the "
                 "version that wrote this one"
             )
-        return OperatorLogic(factory(state), reports)
+        return OperatorLogic(factory(state), reports, at_end)
 
     return op.stateful_batch(step_id, up, resume)

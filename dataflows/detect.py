@@ -1,31 +1,36 @@
 """The dataflow: `build` is the picture, `flow` is what Bytewax workers are launched with.
 
-    python -m bytewax.run dataflows.detect:flow -r DIR -s 10 -b 0
+python -m bytewax.run dataflows.detect:flow -r DIR -s 10 -b 0
 """
 
-import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
+from bytewax.recovery import RecoveryConfig
 
 from config.calendar import load_calendar
 from config.settings import Settings, load_settings, params_version
-from connectors.dbn_file import DbnFileSource, Hooks
+from connectors.dbn_file import Hooks
 from dataflows.adapter import step
+from dataflows.baseline_file import load_baseline
 from dataflows.edges import file_source, sinks_of
-from dataflows.store import Store, fresh, open_store
+from dataflows.process import fail_in_one_line, stop_on_signals
+from dataflows.store import Store, store_of
 from operators.analyze import Analyze
 from operators.baseline import Baseline
+from operators.baseline_history import HistoryTable
 from operators.book import Book
 from operators.detect import Detect
+from operators.model.errors import ConfigError
 from operators.pressure import Pressure
 from operators.validate import Validate
+from sinks.gate import Gate
 
 
 def build(
@@ -33,7 +38,8 @@ def build(
     source: Source[Any],
     sinks: Mapping[str, Sink[Any]],
     *,
-    history: Any = None,
+    history: HistoryTable | None = None,
+    on_baseline: Callable[[HistoryTable], None] | None = None,
     reports: bool = False,
 ) -> Dataflow:
     """The one chain that live, replay, demo and tests run; only source and sinks differ.
@@ -42,37 +48,95 @@ def build(
         settings: Configs of all steps.
         source: Gives (shard key, item) in feed order.
         sinks: Step id → sink; each gets everything that leaves the chain.
-        history: Baseline to start from, if the store has none.
+        history: Baseline to start from.
+        on_baseline: Called at the end of the input with the baseline of each shard of this process.
         reports: Whether operators tell at the end of the input what a summary needs.
     """
-    params = params_version(settings)
-    calendar = load_calendar()
+    baseline = replace(settings.baseline, calendar=load_calendar())
+    analyze = replace(settings.analyze, params=params_version(settings))
+
+    def validated(s: dict[str, Any] | None) -> Validate:
+        return Validate(settings.validation, s)
+
+    def booked(s: dict[str, Any] | None) -> Book:
+        return Book(settings.book, s)
+
+    def pressed(s: dict[str, Any] | None) -> Pressure:
+        return Pressure(settings.pressure, s)
+
+    def judged(s: dict[str, Any] | None) -> Baseline:
+        return Baseline(baseline, s, history=history if s is None else None)
+
+    def detected(s: dict[str, Any] | None) -> Detect:
+        return Detect(settings.detect, s)
+
+    def analyzed(s: dict[str, Any] | None) -> Analyze:
+        return Analyze(analyze, s)
+
+    def exported(baseline: Baseline) -> None:
+        if on_baseline is not None:
+            on_baseline(baseline.export())
 
     flow = Dataflow("ifd")
     items = op.input("feed", flow, source)
-    items = step("validate", items, Validate, lambda s: Validate(settings.validate, s), reports)
-    items = step("book", items, Book, lambda s: Book(settings.book, s), reports)
-    items = step("pressure", items, Pressure, lambda s: Pressure(settings.pressure, s), reports)
-    items = step(
-        "baseline",
-        items,
-        Baseline,
-        lambda s: Baseline(settings.baseline, s, calendar=calendar, history=history),
-        reports,
-    )
-    items = step("detect", items, Detect, lambda s: Detect(settings.detect, s), reports)
-    items = step("analyze", items, Analyze, lambda s: Analyze(settings.analyze, s, params), reports)
+    items = step("validate", items, Validate, validated, reports=reports)
+    items = step("book", items, Book, booked, reports=reports)
+    items = step("pressure", items, Pressure, pressed, reports=reports)
+    items = step("baseline", items, Baseline, judged, reports=reports, at_end=exported)
+    items = step("detect", items, Detect, detected, reports=reports)
+    items = step("analyze", items, Analyze, analyzed, reports=reports)
     for step_id, sink in sinks.items():
         op.output(step_id, items, sink)
     return flow
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A dataflow with what its process needs to run it."""
+
+    flow: Dataflow
+    store: Store
+    recovery: RecoveryConfig | None
+    gate: Gate
+
+
+def assemble(
+    settings: Settings,
+    hooks: Hooks,
+    *,
+    extra_sinks: Mapping[str, Sink[Any]] | None = None,
+    on_baseline: Callable[[HistoryTable], None] | None = None,
+    reports: bool = False,
+) -> Assembly:
+    """Files in, topics and summary out, as the settings say; `hooks.may_read` is the sinks' gate.
+
+    Raises:
+        IfdError: a setting, a file or the recovery store cannot be used.
+    """
+    store = store_of(settings, params_version(settings))
+    baseline = settings.source.baseline
+    history = load_baseline(Path(baseline)) if baseline else None
+    gate = Gate()
+    source = file_source(settings, replace(hooks, may_read=gate.is_open))
+    sinks = {**sinks_of(settings, store, gate), **(extra_sinks or {})}
+    if not sinks:
+        raise ConfigError(
+            "kafka.bootstrap_servers: expected an address, found none: nothing would be published"
+        )
+    flow = build(settings, source, sinks, history=history, on_baseline=on_baseline, reports=reports)
+    return Assembly(flow, store, store.recovery(settings.recovery), gate)
+
+
 def flow() -> Dataflow:
-    """The dataflow as the environment and `config/` describe it: files in, topics out.
+    """The dataflow as the environment and `config/` describe it, for Bytewax's own launcher.
 
     A SIGTERM or SIGINT ends the input where it stands; the epoch is committed and the process
-    exits with 0. Signal all processes of a cluster.
+    exits with 0. Signal all processes of a cluster. Give the launcher the recovery directory that
+    `recovery.directory` names.
     """
+    on_fault = fail_in_one_line()
     settings = load_settings()
     stop = stop_on_signals()
-    return build(settings, file_source(settings, Hooks(stop=stop.is_set)), sinks_of(settings))
+    hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
+    reports = bool(settings.source.summary_directory)
+    return assemble(settings, hooks, reports=reports).flow

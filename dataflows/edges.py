@@ -1,6 +1,6 @@
 """Sources and sinks from settings: what differs between live, replay, demo and test."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,14 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
     """Step id → sink: Kafka if a broker is set, a summary if a folder for it is."""
     sinks: dict[str, Sink[Any]] = {}
     if settings.kafka.bootstrap_servers:
-        sinks["kafka"] = KafkaSink(settings.kafka, store.generation, store.created_ns, gate)
+        kafka = replace(
+            settings.kafka,
+            generation=store.generation,
+            generation_ts_ms=store.created_ns // 1_000_000,
+        )
+        sinks["kafka"] = KafkaSink(kafka, gate)
     if settings.source.summary_directory:
         sinks["summary"] = SummarySink(
             Path(settings.source.summary_directory), settings.flow.shards
         )
     return sinks
-
-
-MayRead = Callable[[], bool]

@@ -5,6 +5,7 @@ contiguous within it, so consumers and relays resume by (generation, root, seq).
 """
 
 import fcntl
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -15,7 +16,9 @@ from uuid import uuid4
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from operators.model.errors import StateError
+from config.sections import RecoveryConfig as RecoverySettings
+from config.settings import Settings
+from operators.model.errors import ConfigError, StateError
 
 FILE_NAME: Final = "ifd-store.json"
 STORE_VERSION: Final = 1
@@ -31,46 +34,70 @@ class Store:
     """Wall clock: no message of this generation is older."""
     shards: int
     params: str
+    baseline: str = ""
+    """Hash of the baseline file it began with; empty: none."""
     version: int = STORE_VERSION
 
+    @staticmethod
+    def recovery(config: RecoverySettings) -> RecoveryConfig | None:
+        """Bytewax's view of the store; None without one."""
+        if not config.directory:
+            return None
+        return RecoveryConfig(config.directory, timedelta(seconds=config.backup_s))
 
-def fresh(shards: int, params: str) -> Store:
-    """A new generation."""
-    return Store(uuid4().hex[:16], time_ns(), shards, params)
 
-
-def open_store(directory: Path, *, shards: int, params: str, partitions: int) -> Store:
-    """The store in `directory`, made there if the directory is empty or absent.
+def store_of(settings: Settings, params: str) -> Store:
+    """The store that the settings name, made if need be, or a generation of its own without one.
 
     Any process of a cluster may come first; the others find its file.
 
     Raises:
         StateError: the directory holds something else, or a store of other settings.
+        ConfigError: the baseline file cannot be read.
     """
-    file = directory / FILE_NAME
-    if not file.exists():
-        _create(directory, fresh(shards, params), partitions)
+    wanted = Store(
+        generation=uuid4().hex[:16],
+        created_ns=time_ns(),
+        shards=settings.flow.shards,
+        params=params,
+        baseline=_hash_of(settings.source.baseline),
+    )
+    if not settings.recovery.directory:
+        return wanted
+    directory = Path(settings.recovery.directory)
+    if not (directory / FILE_NAME).exists():
+        _create(directory, wanted, settings.recovery.partitions)
+    return _checked(directory / FILE_NAME, wanted)
+
+
+def _checked(file: Path, wanted: Store) -> Store:
+    """The store as its file tells it, if it suits."""
     try:
         store = Store(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise StateError(f"{file}: expected a store's description, found: {error}") from error
-    for name, expected in (("version", STORE_VERSION), ("shards", shards), ("params", params)):
-        if (found := getattr(store, name)) != expected:
+    for name in ("version", "shards", "params"):
+        if (found := getattr(store, name)) != (expected := getattr(wanted, name)):
             raise StateError(
                 f"{file}: {name} was {found}, expected {expected}: the store belongs to other "
                 "settings; use those, or start with an empty recovery directory"
             )
+    if wanted.baseline and store.baseline != wanted.baseline:
+        raise StateError(
+            f"{file.parent}: this recovery store already has a baseline, expected none or the "
+            "same file; leave source.baseline out to go on, or start with an empty directory"
+        )
     return store
 
 
-def recovery(directory: Path, backup_s: float) -> RecoveryConfig:
-    """Bytewax's view of the store."""
-    return RecoveryConfig(str(directory), timedelta(seconds=backup_s))
-
-
-def is_resumed(directory: Path) -> bool:
-    """Does the directory already hold a store?"""
-    return (directory / FILE_NAME).exists()
+def _hash_of(baseline: str) -> str:
+    if not baseline:
+        return ""
+    try:
+        with Path(baseline).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise ConfigError(f"source.baseline: {baseline}: {error.strerror}") from error
 
 
 def _create(directory: Path, store: Store, partitions: int) -> None:

@@ -51,8 +51,12 @@ class Cluster:
         """Process ids, by worker number."""
         return [process.pid for process in self._processes]
 
+    def is_running(self) -> bool:
+        """Whether any process still runs."""
+        return any(process.poll() is None for process in self._processes)
+
     def wait(self) -> int:
-        """Until all have ended; if one fails the rest is stopped. Returns the first code that is not 0."""
+        """Until all have ended, or one failed and the rest is stopped: the first code not 0, or 0."""
         while True:
             codes = [process.poll() for process in self._processes]
             failed = [code for code in codes if code not in (None, 0)]

@@ -1,0 +1,168 @@
+"""`ifd replay`: DBN files through the same dataflow as a live feed."""
+
+import argparse
+import functools
+import json
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from operators.model.errors import ConfigError, FeedError
+
+EXAMPLES: Final = """\
+examples:
+  ifd replay day1.mbo.dbn.zst day2.mbo.dbn.zst     signals as lines, as fast as possible
+  ifd replay tape.dbn --summary                    one JSON object: books, executions, digest
+  ifd replay tape.dbn --speed 1                    at the market's pace
+  ifd replay month/*.zst --save-baseline month.parquet
+  ifd replay today.dbn.zst --baseline month.parquet
+  ifd replay tape.dbn --processes 2 --shards 16 --summary
+  IFD_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 ifd replay tape.dbn
+
+With --recovery DIR an interrupted replay goes on where it stopped. Ctrl-C stops cleanly.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="DBN files through the dataflow, as fast as possible or at the market's pace",
+        description="Reads Databento MBO files (.dbn, .dbn.zst), in the given order, as one feed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="DBN files, in order")
+    parser.add_argument("--summary", action="store_true", help="print one JSON object, no signals")
+    parser.add_argument("--speed", type=float, metavar="X", help="event time per wall time")
+    parser.add_argument("--feed", metavar="NAME", help="name of the feed (default: source.feed)")
+    parser.add_argument("--shards", type=int, metavar="N", help="shards of roots (flow.shards)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes")
+    parser.add_argument(
+        "--recovery", metavar="DIR", help="recovery store; goes on where it stopped"
+    )
+    parser.add_argument("--baseline", metavar="FILE", help="what is normal, from an earlier replay")
+    parser.add_argument("--save-baseline", metavar="FILE", help="write the baseline at the end")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay; what was read before a fault is kept and counted, then the fault is told.
+
+    Raises:
+        IfdError: a setting, a file, the store or a sink cannot be used.
+    """
+    from config.settings import load_settings
+
+    with tempfile.TemporaryDirectory(prefix="ifd-replay-") as folder:
+        given = _given(arguments, Path(folder))
+        settings = load_settings(given)
+        started = time.perf_counter()
+        if arguments.processes == 1:
+            fault = _in_this_process(settings, arguments)
+        else:
+            _many(settings, given, arguments)
+            fault = None
+        elapsed_s = time.perf_counter() - started
+        _tell(Path(folder), arguments, elapsed_s)
+    if fault is not None:
+        raise fault
+    return 0
+
+
+def _given(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """What the command line says, as dotted keys of the settings."""
+    if arguments.processes < 1:
+        raise ConfigError(f"--processes: expected at least 1, found {arguments.processes}")
+    if arguments.processes > 1 and arguments.save_baseline:
+        raise ConfigError("--processes: expected 1 with --save-baseline")
+    if arguments.speed is not None and not arguments.speed > 0:
+        raise ConfigError(f"--speed: expected more than 0, found {arguments.speed}")
+    given: dict[str, object] = {
+        "source.paths": tuple(arguments.files),
+        "source.summary_directory": str(folder),
+    }
+    for key, value in (
+        ("source.speed", arguments.speed),
+        ("source.feed", arguments.feed),
+        ("flow.shards", arguments.shards),
+        ("recovery.directory", arguments.recovery),
+        ("source.baseline", arguments.baseline),
+    ):
+        if value is not None:
+            given[key] = value
+    return given
+
+
+def _in_this_process(settings: Any, arguments: argparse.Namespace) -> FeedError | None:
+    """One worker; returns what ended the reading before the files did."""
+    from bytewax.testing import run_main
+
+    from connectors.dbn_file import Hooks
+    from dataflows.baseline_file import save_baseline
+    from dataflows.console import ConsoleSink
+    from dataflows.detect import assemble
+    from dataflows.process import stop_on_signals
+    from dataflows.progress import progress_bar
+    from operators.baseline_history import HistoryTable, merge
+
+    faults: list[FeedError] = []
+    tables: list[HistoryTable] = []
+    stop = stop_on_signals()
+    with progress_bar("replay", sys.stderr) as on_progress:
+        hooks = Hooks(stop=stop.is_set, on_progress=on_progress, on_fault=faults.append)
+        extra = {} if arguments.summary else {"console": ConsoleSink(settings.flow.shards)}
+        parts = assemble(
+            settings,
+            hooks,
+            extra_sinks=extra,
+            on_baseline=tables.append if arguments.save_baseline else None,
+            reports=True,
+        )
+        run_main(
+            parts.flow,
+            epoch_interval=timedelta(seconds=settings.recovery.epoch_s),
+            recovery_config=parts.recovery,
+        )
+    if arguments.save_baseline:
+        save_baseline(Path(arguments.save_baseline), functools.reduce(merge, tables))
+    return faults[0] if faults else None
+
+
+def _many(settings: Any, given: dict[str, object], arguments: argparse.Namespace) -> None:
+    """A cluster on this machine."""
+    from config.settings import params_version
+    from dataflows.store import store_of
+    from dataflows.supervisor import Cluster
+
+    store_of(settings, params_version(settings))
+    cluster = Cluster(settings, given, arguments.processes)
+    try:
+        code = cluster.wait()
+    except KeyboardInterrupt:
+        cluster.stop()
+        raise
+    if code == 2:
+        raise SystemExit(2)
+    if code != 0:
+        raise ConfigError(f"--processes: a worker ended with code {code}; its message is above")
+
+
+def _tell(folder: Path, arguments: argparse.Namespace, elapsed_s: float) -> None:
+    from dataflows.summary import collect
+
+    summary = collect(folder)
+    summary["records_per_s"] = round(summary["records"] / elapsed_s) if elapsed_s > 0 else 0
+    if arguments.summary:
+        print(json.dumps(summary))
+        return
+    streams = summary["streams"]
+    print(
+        f"{summary['records']:,} records of {len(summary['instruments'])} instruments in "
+        f"{elapsed_s:.1f} s: {streams['signals']} signal messages, {streams['executions']} "
+        f"notable executions, {streams['gaps']} gaps; digest {summary['signals']['digest'][:16]}",
+        file=sys.stderr,
+    )

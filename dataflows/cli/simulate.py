@@ -1,0 +1,181 @@
+"""`ifd simulate`: a simulated day on CME as a DBN file, institutions and all."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from operators.model.errors import ConfigError
+from operators.model.records import NS_PER_S
+
+if TYPE_CHECKING:
+    from simulator.simulation import SimulationConfig
+    from simulator.tape import TapeProgress, TapeSummary
+
+EXAMPLES: Final = """\
+examples:
+  ifd simulate --out tape.dbn.zst                    ten minutes from 08:30, four roots
+  ifd simulate --out tape.dbn --minutes 40 --institutions --labels truth.jsonl
+                                                     with metaorders, and what they were
+  ifd simulate --out big.dbn --records 5000000 --roots 64 --instruments 200 \\
+      --resting 382000 --rate 5000 --skew 0.5        for a benchmark
+  ifd simulate --out night.dbn --start 2026-04-06T19:00 --roots ES,NQ --instruments 2
+  ifd replay tape.dbn.zst                            what is found in it
+
+The same options give the same file. Roots beyond the known are made up.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "simulate",
+        help="write a tape of the simulated exchange as a DBN file",
+        description="Simulates trading by price-time matching and writes every record as CME's"
+        " market-by-order feed would have shown it, as DBN version 3.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".dbn or .dbn.zst")
+    parser.add_argument("--seed", type=int, metavar="N", help="another market (default: 1)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="market time (default: 10)")
+    parser.add_argument("--records", type=int, metavar="N", help="end after so many instead")
+    parser.add_argument(
+        "--start", metavar="TIME", help="first moment, in Chicago (default: 2026-04-06T08:30)"
+    )
+    parser.add_argument("--rate", type=float, metavar="R", help="records a second (default: 400)")
+    parser.add_argument("--roots", metavar="LIST", help="names, or how many (default: ES,NQ,CL,GC)")
+    parser.add_argument("--instruments", type=int, metavar="N", help="over all roots (default: 8)")
+    parser.add_argument("--resting", type=int, metavar="N", help="resting orders (default: 4000)")
+    parser.add_argument(
+        "--skew", type=float, metavar="S", help="0: instruments equally active … 1 (the default)"
+    )
+    parser.add_argument(
+        "--institutions",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="execute metaorders: slices, icebergs, sweeps, stop runs, absorption",
+    )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="write them as JSON lines")
+    parser.add_argument(
+        "--ticks",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a clock record each second, so that idle seconds end (default: yes)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the tape, then one line about it.
+
+    Raises:
+        ConfigError: An option that cannot be used, or a file that cannot be written.
+    """
+    if arguments.labels and not arguments.institutions:
+        raise ConfigError("labels: expected --institutions with it, there is nothing to label")
+    # Loading the compiled exchange takes a moment: what is wrong is told before.
+    config = _config(arguments)
+    from simulator.institutions import write_labels
+    from simulator.tape import TapeForm, write_tape
+
+    began = time.perf_counter()
+    with _progress_bar() as on_progress:
+        summary = write_tape(config, arguments.out, TapeForm(ticks=arguments.ticks), on_progress)
+    elapsed_s = time.perf_counter() - began
+    if arguments.labels:
+        write_labels(summary.labels, arguments.labels)
+    print(_line(summary, elapsed_s))
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> "SimulationConfig":
+    from simulator.simulation import SimulationConfig
+
+    chosen: dict[str, Any] = {"institutions": arguments.institutions}
+    for option, field in (
+        ("seed", "seed"),
+        ("records", "records"),
+        ("rate", "records_per_s"),
+        ("instruments", "instruments"),
+        ("resting", "resting_orders"),
+        ("skew", "activity_skew"),
+    ):
+        if (value := getattr(arguments, option)) is not None:
+            chosen[field] = value
+    if arguments.minutes is not None:
+        chosen["duration_s"] = arguments.minutes * 60
+    elif arguments.records is not None:
+        chosen["duration_s"] = None
+    if arguments.start is not None:
+        chosen["start_ns"] = _start_ns(arguments.start)
+    if arguments.roots is not None:
+        chosen["roots"] = _roots(arguments.roots)
+        if arguments.instruments is None:
+            roots = chosen["roots"]
+            chosen["instruments"] = 2 * (roots if isinstance(roots, int) else len(roots))
+    try:
+        return SimulationConfig(**chosen)
+    except ValueError as error:
+        raise ConfigError(f"simulate: {error}") from error
+
+
+def _start_ns(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"start: expected a time such as 2026-04-06T08:30, found {text!r}"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo("America/Chicago"))
+    return int(moment.timestamp()) * NS_PER_S
+
+
+def _roots(text: str) -> int | tuple[str, ...]:
+    if text.isdecimal():
+        return int(text)
+    return tuple(name.strip().upper() for name in text.split(",") if name.strip())
+
+
+def _line(summary: "TapeSummary", elapsed_s: float) -> str:
+    told = f", {len(summary.labels)} metaorders" if summary.labels else ""
+    return (
+        f"{summary.path}: {summary.records:,} records of {summary.instruments} instruments"
+        f"{told}, {summary.resting_orders_last:,} orders resting at the end,"
+        f" {summary.records_per_active_instrument_second:.1f} records per active"
+        f" instrument-second, {summary.file_bytes / 1e6:,.1f} MB"
+        f" in {elapsed_s:.1f} s ({summary.records / elapsed_s:,.0f}/s)"
+    )
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[["TapeProgress"], None]]:
+    """Draws nothing where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _progress: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from dataflows.progress import RecordsColumn
+
+    columns = (
+        TextColumn("simulate"),
+        BarColumn(),
+        RecordsColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("simulate", total=1.0, records=0)
+
+        def on_progress(progress: "TapeProgress") -> None:
+            bar.update(task, completed=progress.ratio, records=progress.records)
+
+        yield on_progress
