@@ -7,7 +7,7 @@ is refused wherever it stands, with the nearest known one.
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -55,9 +55,12 @@ class Value:
 Layer = dict[KeyPath, Value]
 
 
-def keys_of(sections: Mapping[str, type]) -> dict[KeyPath, Key]:
-    """Every key of the sections, by path."""
-    return {key.path: key for name, cls in sections.items() for key in _keys((name,), cls)}
+def keys_of(
+    sections: Mapping[str, type], handed_over: Collection[KeyPath] = ()
+) -> dict[KeyPath, Key]:
+    """Every key of the sections, by path, but those that the process hands over itself."""
+    found = (key for name, cls in sections.items() for key in _keys((name,), cls))
+    return {key.path: key for key in found if key.path not in handed_over}
 
 
 def _keys(path: KeyPath, cls: type) -> Iterator[Key]:
@@ -85,7 +88,7 @@ def toml_layer(file: Path, keys: Mapping[KeyPath, Key], *, shown: str) -> Layer:
     for path, value in _leaves((), tables, keys):
         key = _key(path, keys, origin=shown, name=".".join(path))
         if key.is_secret:
-            variable = variable_of(path)
+            variable = variable_of(key.path)
             raise ConfigError(f"{shown}: {'.'.join(path)}: a secret; set {variable} instead")
         layer[path] = Value(_typed(key, path, value, shown, is_text=False), shown)
     return layer
@@ -130,7 +133,7 @@ def given_layer(given: Mapping[str, object], keys: Mapping[KeyPath, Key], *, sho
 
 def variable_of(path: KeyPath) -> str:
     """Name of the environment variable of a key."""
-    return PREFIX + DELIMITER.join((path[0].upper(), path[1].upper(), *path[2:]))
+    return PREFIX + DELIMITER.join(path).upper()
 
 
 def _leaves(path: KeyPath, tables: Mapping[str, Any], keys: Mapping[KeyPath, Key]) -> Iterator[Any]:

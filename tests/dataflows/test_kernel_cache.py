@@ -61,6 +61,7 @@ def test_a_place_that_cannot_be_made_is_passed_over(project, monkeypatch):
 
 
 def test_numba_takes_the_folder():
-    code = "import os, dataflows, numba; assert numba.config.CACHE_DIR == os.environ['NUMBA_CACHE_DIR']"
+    check = "assert numba.config.CACHE_DIR == os.environ['NUMBA_CACHE_DIR']"
+    code = f"import os, dataflows, numba; {check}"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
