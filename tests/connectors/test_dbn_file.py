@@ -258,7 +258,12 @@ def test_an_epoch_holds_so_many_records_and_no_more(tmp_path):
     given = [rows_of(partition.next_batch()) for _ in range(4)]
     assert given == [20, 10, 0, 0]
     partition.snapshot()
-    assert rows_of(partition.next_batch()) == 20
+    assert rows_of(partition.next_batch()) == 10
+
+
+def test_the_engine_opens_each_epoch_anew(tmp_path):
+    settings = config(tmp_path, tape(), batch_rows=20, rows_per_epoch_max=5)
+    assert rows_of(run(DbnFileSource([settings]))) == 200
 
 
 def test_progress_tells_bytes_and_records(tmp_path):
@@ -320,7 +325,7 @@ def run(source: DbnFileSource) -> list:
     out: list = []
     flow = Dataflow("test")
     op_output("out", op_input("feed", flow, source), TestingSink(out))
-    run_main(flow)
+    run_main(flow, epoch_interval=timedelta(milliseconds=2))
     return out
 
 
