@@ -90,10 +90,10 @@ HANDED_OVER: Final = frozenset(
     {("kafka", "generation"), ("kafka", "generation_ts_ms"), ("analyze", "params")}
 )
 """Fields of config classes that are no settings: the process finds them out."""
-OUTPUT_SECTIONS: Final = ("validate", "book", "baseline", "detect", "analyze")
+OUTPUT_SECTIONS: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze")
 """Sections that can change an output: they make the version of the parameters."""
-NEUTRAL: Final = frozenset({("book", "rows_max")})
-"""Keys of these that change only how the work is cut, never what comes out."""
+NEUTRAL: Final = frozenset({("book", "rows_max"), ("pressure", "publish")})
+"""Keys of these that change no event stream: how the work is cut, and what else is published."""
 OUTPUT_KEYS: Final = frozenset({("flow", "roots")})
 """Keys of other sections that change what comes out."""
 OUTPUT_FILES: Final = ("calendar.toml", "products.toml")

@@ -1,3 +1,4 @@
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -195,6 +196,8 @@ def test_version_of_parameters_is_of_what_can_change_an_output(folder):
     assert plain != params_version(load(folder, IFD_FLOW__ROOTS="ESH4=X"))
     assert plain == params_version(load(folder, IFD_BOOK__ROWS_MAX="4096"))
     assert plain != params_version(load(folder, IFD_BOOK__INSTRUMENTS_MAX="7"))
+    steps = re.findall(r'step\("(\w+)"', (FOLDER.parent / "dataflows" / "detect.py").read_text())
+    assert list(OUTPUT_SECTIONS) == steps
     assert set(OUTPUT_SECTIONS) <= set(sections())
     assert set(known_keys()) >= NEUTRAL | OUTPUT_KEYS
 
