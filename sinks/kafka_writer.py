@@ -7,6 +7,7 @@ again: what they hold, and nothing else, counts as delivered.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ class KafkaWriter:
         """
         self._transactions.fence()
         try:
-            self._settle()
+            # A topic just made may still be without a leader.
+            self._retry(self._settle, self._config.start_timeout_s)
         except KafkaException as error:
             raise start_error(self._config, error, LastError()) from None
         self._thread.start()
@@ -281,7 +283,9 @@ class KafkaWriter:
             )
         self._dead[place] = error.str()
 
-    def _retry(self, act: Callable[[], None]) -> None:
+    def _retry(self, act: Callable[[], None], timeout_s: float = math.inf) -> None:
+        """Until it succeeds; after `timeout_s` its error is raised."""
+        deadline = time.monotonic() + timeout_s
         wait_s = BACKOFF_FIRST_S
         while True:
             try:
@@ -289,6 +293,8 @@ class KafkaWriter:
             except KafkaException as error:
                 if (final := final_error(self._config, error.args[0])) is not None:
                     raise final from None
+                if time.monotonic() > deadline:
+                    raise
                 LOG.info("kafka: partition %d: %s", self._partition, error.args[0].str())
             if self._stop.wait(wait_s):
                 raise _Stopped
