@@ -115,28 +115,31 @@ def judge(  # type: ignore[no-untyped-def]
             values[_SIZE], values[_SIZE + 1] = sizes[i], hiddens[i]
 
         out.sessions[i] = places.sessions[place]
-        if places.sessions[place] < limits.sessions_min:
+        warm = places.sessions[place] >= limits.sessions_min
+        sound = states[i] & (DIRTY | CROSSED) == 0 and quality[i] >= limits.quality_min
+        if not warm:
             roots.counts[root, WARMING] += 1
-        else:
-            for m in range(first, stop):
-                n = places.n[place, m]
-                if n > 0 and (m != _ABSORPTION or known):
-                    extreme = at_least_as_extreme(places.below[place], n, m, values[m])
-                    away = np.float64(values[m]) - places.median[place, m]
-                    out.z[i, m] = away * places.scale[place, m]
-                    out.tail_p[i, m] = (1.0 + extreme) / (n + 1.0)
-
         if not is_open:
             roots.counts[root, OUT_OF_HOURS] += 1
-        elif states[i] & (DIRTY | CROSSED) or not quality[i] >= limits.quality_min:
+        elif not sound:
             roots.counts[root, BAD_DATA] += 1
         elif first < stop:
-            for m in range(first, stop):
-                if m != _ABSORPTION or known:
-                    places.today[place, bin_of(m, values[m])] += 1
-            places.filled[place] = places.changed[place] = True
-            roots.trades[root] += kind == EXECUTION
             roots.counts[root, ADDED] += 1
+            roots.trades[root] += kind == EXECUTION
+            places.filled[place] = places.changed[place] = True
+        counted = is_open and sound
+        for m in range(first, stop):
+            if m == _ABSORPTION and not known:
+                continue
+            at = bin_of(m, values[m])
+            n = places.n[place, m]
+            if warm and n > 0:
+                extreme = at_least_as_extreme(places.below[place], n, m, at)
+                out.tail_p[i, m] = (1.0 + extreme) / (n + 1.0)
+                away = np.float64(values[m]) - places.median[place, m]
+                out.z[i, m] = away * places.scale[place, m]
+            if counted:
+                places.today[place, at] += 1
     return kinds.size, DONE, 0
 
 

@@ -71,13 +71,13 @@ def _magnitude_bin(value: int) -> int:
     if value < 16:
         return value
     shift = 0
-    left = value
-    for step in (32, 16, 8, 4, 2, 1):
-        if left >> (step + 3) != 0:
-            left >>= step
-            shift += step
-    # Now 8 <= left < 16: the leading bit and the three below it.
-    return (shift + 1) * 8 + (left & 7)
+    if value >= 2**53:  # more bits than a double holds
+        value >>= 11
+        shift = 11
+    # Exponent and the three bits after the leading one of a double that holds it exactly: an
+    # octave in eighths, counted on from the bin of 8.
+    eighths = int(np.float64(value).view(np.int64) >> 49)
+    return eighths - 8 * (1023 + 2) + 8 * shift
 
 
 @njit(cache=True)
@@ -127,13 +127,11 @@ def _middle(bin_: int) -> float:
 
 
 @njit(cache=True)
-def at_least_as_extreme(below, n, metric, value):  # type: ignore[no-untyped-def]
-    """How many of `n` values lie in the bin of `value` or further out on its side of 0; n at 0."""
-    if value > 0:
-        return n - below[bin_of(metric, value) - 1]
-    if value == 0 or metric >= JUDGED_SIGNED:
-        return n
-    return below[bin_of(metric, value)]
+def at_least_as_extreme(below, n, metric, place):  # type: ignore[no-untyped-def]
+    """How many of `n` values lie in the bin at `place` or further out on its side of 0; n at 0."""
+    if place > ZERO_BINS[metric]:
+        return n - below[place - 1]
+    return below[place] if place < ZERO_BINS[metric] else n
 
 
 def encode(counts: NDArray[np.uint32]) -> bytes:

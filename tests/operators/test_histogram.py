@@ -73,7 +73,9 @@ def test_median_spread_and_tail_are_those_of_sorted_values(values, value, n0):
     n, median, scale = np.zeros(METRICS, np.int64), np.zeros(METRICS), np.zeros(METRICS)
     summarise(counts, n0, n, median, scale)
     z = (float(value) - median[SIGNED]) * scale[SIGNED]
-    tail_p = (1 + at_least_as_extreme(counts, n[SIGNED], SIGNED, value)) / (n[SIGNED] + 1)
+    tail_p = (1 + at_least_as_extreme(counts, n[SIGNED], SIGNED, bin_of(SIGNED, value))) / (
+        n[SIGNED] + 1
+    )
     assert (z, tail_p) == naive_judgement(values, value, n0)
     assert n.tolist() == [len(values)] + [0] * (METRICS - 1)
     assert np.isnan(median[1:]).all()
