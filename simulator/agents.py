@@ -77,16 +77,18 @@ a lunch lull, the close at 15:00, the maintenance break from 16:00 to 17:00, a q
 
 def quantile_table(points: Sequence[tuple[float, float]]) -> NDArray[np.int32]:
     """Values at QUANTILES equidistant quantiles, (4096,) int32, from (quantile, value) `points`."""
-    at = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    at: NDArray[np.float64] = (np.arange(QUANTILES) + 0.5) / QUANTILES
     ratios, values = zip(*points, strict=True)
     # Halves go up, so that a flat stretch keeps its value.
-    return np.floor(np.interp(at, ratios, values) + 0.5).astype(np.int32)
+    table: NDArray[np.int32] = np.floor(np.interp(at, ratios, values) + 0.5).astype(np.int32)
+    return table
 
 
 def day_activity() -> NDArray[np.float64]:
     """Relative activity by minute of the exchange's day, (1440,); 0 is closed."""
     minutes, values = zip(*DAY_SHAPE, strict=True)
-    return np.interp(np.arange(MINUTES_PER_DAY), minutes, values)
+    activity: NDArray[np.float64] = np.interp(np.arange(MINUTES_PER_DAY), minutes, values)
+    return activity
 
 
 def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

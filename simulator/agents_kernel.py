@@ -11,18 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.exchange_kernel import (
-    below,
-    enter,
-    exponential,
-    link,
-    new_order,
-    new_order_id,
-    place_stop,
-    uniform,
-)
-from simulator.institutions_kernel import book_act, choose_act
-from simulator.layout import (
+from simulator.exchange_kernel import enter
+from simulator.exchange_orders import link, new_order, new_order_id, place_stop
+from simulator.exchange_records import below, exponential, uniform
+from simulator.exchange_state import (
     ASK,
     BACKGROUND,
     BATCH_ROWS,
@@ -36,6 +28,7 @@ from simulator.layout import (
     kernel,
     part,
 )
+from simulator.institutions_kernel import book_act, choose_act
 
 EXECUTION_SHARE = 0.062
 MODIFY_SHARE = 0.24
@@ -296,7 +289,7 @@ def _is_calm(x, side):
 
 @part
 def _sign(market, x):
-    """Side of the next aggressor: repeats the last, follows a slow trend, or drifts to the anchor."""
+    """Next aggressor's side: repeats the last, follows a slow trend, or drifts to the anchor."""
     clock = market.clock
     if uniform(clock) < TREND_FLIP:
         x.trend = 1 if uniform(clock) < 0.5 else -1
@@ -426,4 +419,3 @@ def run(market: Market, flow: Flow, metaorders, until_ns):
         enter(market, metaorders)
         _next(market, flow)
     return clock.rows
-

@@ -11,9 +11,9 @@ import orjson
 from numpy.typing import NDArray
 
 from operators.model.records import NS_PER_S
+from simulator.exchange_state import ASK, BID, FOREVER, METAORDER_DTYPE
 from simulator.institutions_kernel import ABSORPTION, ICEBERG, STOP_RUN, SWEEP, TWAP
 from simulator.instruments import InstrumentSpec
-from simulator.layout import ASK, BID, FOREVER, METAORDER_DTYPE
 
 KIND_NAMES: Final = {
     TWAP: "twap",
@@ -78,7 +78,7 @@ def _metaorder(rng: random.Random, kind: int, ts: int) -> NDArray[np.void]:
     period_s, acts, row["size"] = 1.0, 1, 2**30
     if kind == TWAP:
         period_s, acts = rng.uniform(1.0, 4.0), rng.randint(20, 60)
-        row["slice"] = rng.randint(6, 30)
+        row["slice"] = rng.randint(3, 12)
         row["size"] = row["slice"] * acts
     elif kind == ICEBERG:
         period_s, acts = rng.uniform(0.5, 2.0), 120
@@ -98,7 +98,8 @@ def _metaorder(rng: random.Random, kind: int, ts: int) -> NDArray[np.void]:
     row["side"] = BID if rng.random() < 0.5 else ASK
     row["ts_next"], row["period_ns"] = ts, int(period_s * NS_PER_S)
     row["ts_end"] = ts + int(period_s * (acts - 0.5) * NS_PER_S)
-    return row[0]
+    filled: NDArray[np.void] = row[0]
+    return filled
 
 
 def first_due(metaorders: NDArray[np.void]) -> int:

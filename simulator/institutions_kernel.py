@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from simulator.exchange_kernel import below, place_stop, uniform
-from simulator.layout import (
+from simulator.exchange_orders import place_stop
+from simulator.exchange_records import below, uniform
+from simulator.exchange_state import (
     BACKGROUND,
     BID,
     CANCELLATION,
@@ -52,7 +53,7 @@ def choose_act(market, metaorders):
         _leave(market, m)
     elif x.bid >= 0 and x.ask < x.width:
         if m.kind == TWAP:
-            _take(market, m, 1)
+            _take(market, m, 2)
             e.size = min(m.slice, m.size - m.done)
         elif m.kind == SWEEP:
             _take(market, m, m.levels)

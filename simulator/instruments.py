@@ -125,7 +125,9 @@ def universe(
     specs: list[InstrumentSpec] = []
     for index, product in enumerate(terms):
         count = instruments // len(terms) + (index < instruments % len(terms))
-        specs += _listing(product, count, first_id=len(specs) + 1001, index=index, start_ns=start_ns)
+        specs += _listing(
+            product, count, first_id=len(specs) + 1001, index=index, start_ns=start_ns
+        )
     return [replace(spec, weight=spec.weight**activity_skew) for spec in specs]
 
 

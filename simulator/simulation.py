@@ -21,25 +21,19 @@ from simulator.agents import (
     quantile_table,
 )
 from simulator.agents_kernel import Flow, populate, run
-from simulator.exchange_kernel import clear, write_snapshot
-from simulator.institutions import Label, first_due, labels, schedule
-from simulator.instruments import InstrumentSpec, universe
-from simulator.layout import (
+from simulator.exchange import listed_market
+from simulator.exchange_records import clear, write_snapshot
+from simulator.exchange_state import (
     BATCH_ROWS,
-    CHANNEL_DTYPE,
     FOREVER,
-    INSTRUMENT_DTYPE,
     METAORDER_DTYPE,
     ROW_DTYPE,
     Market,
-    new_market,
 )
+from simulator.institutions import Label, first_due, labels, schedule
+from simulator.instruments import InstrumentSpec, universe
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
-FIRST_ORDER_ID: Final = 6_412_777_000_000
-WIDTH_FRONT: Final = 2048
-"""Ticks of a future's price window: its daily limits."""
-WIDTH_OTHER: Final = 512
 REACH_MIN: Final = 12
 ORDERS_PER_LEVEL: Final = 6
 """Resting orders at a price, on average: decides how far a book of a given size reaches."""
@@ -191,11 +185,15 @@ class Simulation:
         return bool(done) or ts >= self.config.stop_ns
 
     def stream(self, tick_ns: int | None = None) -> Iterator[MboBatch | int]:
-        """The whole run: opening, then live records; between them the ticks, as their times.
+        """The whole run: the opening, then `live_stream`."""
+        yield from self.opening_rows()
+        yield from self.live_stream(tick_ns)
+
+    def live_stream(self, tick_ns: int | None = None) -> Iterator[MboBatch | int]:
+        """Live records, and between them the ticks, as their times.
 
         A tick at t stands behind every record with ts_event < t, and before the others.
         """
-        yield from self.opening_rows()
         ts = self.config.start_ns
         while not self.is_over(ts):
             ts = self.config.stop_ns if tick_ns is None else (ts // tick_ns + 1) * tick_ns
@@ -286,28 +284,13 @@ def _flow(config: SimulationConfig, specs: Sequence[InstrumentSpec], offset_ns: 
 
 
 def _market(config: SimulationConfig, specs: Sequence[InstrumentSpec]) -> Market:
-    listed = np.zeros(len(specs), INSTRUMENT_DTYPE)
-    numbers = {channel: n for n, channel in enumerate(sorted({s.channel_id for s in specs}))}
     shares = np.array([spec.weight for spec in specs]) ** 0.35
-    targets = np.maximum(config.resting_orders * shares / shares.sum(), RESTING_MIN)
-    for k, spec in enumerate(specs):
-        width = WIDTH_FRONT if spec.instrument_class == "F" else WIDTH_OTHER
-        first_e9 = spec.price_e9 - (width // 2) * spec.tick_e9
-        x = listed[k]
-        x["instrument_id"], x["channel"] = spec.instrument_id, numbers[spec.channel_id]
-        x["price_first_e9"], x["tick_e9"], x["width"] = first_e9, spec.tick_e9, width
-        x["anchor"] = x["last"] = width // 2
-        x["low"], x["high"] = 1, width - 2
-        if spec.low_e9 is not None:
-            x["low"] = max(1, -((first_e9 - spec.low_e9) // spec.tick_e9))
-        if spec.high_e9 is not None:
-            x["high"] = min(width - 2, (spec.high_e9 - first_e9) // spec.tick_e9)
-        room = max(1, min(width // 2 - int(x["low"]), int(x["high"]) - width // 2) - 1)
-        x["reach"] = min(room, max(REACH_MIN, int(targets[k] / (2 * ORDERS_PER_LEVEL))))
-        x["target"], x["sign"], x["trend"] = int(targets[k]), 1, 1 if k % 2 else -1
-    channels = np.zeros(len(numbers), CHANNEL_DTYPE)
-    channels["channel_id"] = sorted(numbers)
-    channels["order_id"] = FIRST_ORDER_ID
-    channels["sequence"] = 4_000
-    orders_max = int(listed["target"].sum() * 1.15) + 8 * len(specs) + 20_000
-    return new_market(listed, channels, orders_max, config.seed)
+    wanted = np.maximum(config.resting_orders * shares / shares.sum(), RESTING_MIN)
+    targets = wanted.astype(np.int64)
+    orders_max = int(targets.sum() * 1.15) + 8 * len(specs) + 20_000
+    market = listed_market(specs, targets, orders_max, config.seed)
+    x = market.instruments
+    room = np.minimum(x["anchor"] - x["low"], x["high"] - x["anchor"]) - 1
+    reach = np.maximum(REACH_MIN, targets // (2 * ORDERS_PER_LEVEL))
+    x["reach"] = np.maximum(1, np.minimum(room, reach))
+    return market

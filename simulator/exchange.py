@@ -1,0 +1,147 @@
+"""The simulated exchange for a caller in Python: one message, one event's rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.model.records import MBO_DTYPE, MboBatch
+from simulator.exchange_kernel import enter
+from simulator.exchange_orders import wait_at
+from simulator.exchange_records import clear
+from simulator.exchange_state import (
+    BACKGROUND,
+    CANCELLATION,
+    CHANNEL_DTYPE,
+    INSTRUMENT_DTYPE,
+    LIMIT,
+    METAORDER_DTYPE,
+    MODIFICATION,
+    Market,
+    new_market,
+)
+from simulator.instruments import InstrumentSpec
+
+FIRST_ORDER_ID = 6_412_777_000_000
+WIDTH_FUTURE = 2048
+"""Ticks of a future's price window: its daily limits."""
+WIDTH_OTHER = 512
+
+
+def listed_market(
+    specs: Sequence[InstrumentSpec], targets: NDArray[np.int64], orders_max: int, seed: int
+) -> Market:
+    """An exchange that lists `specs`, books empty, each price window centred on the first price.
+
+    `targets` (instruments,) int64 are the resting orders that the crowd keeps.
+    """
+    numbers = {channel: n for n, channel in enumerate(sorted({s.channel_id for s in specs}))}
+    listed = np.zeros(len(specs), INSTRUMENT_DTYPE)
+    for k, spec in enumerate(specs):
+        x = listed[k]
+        width = WIDTH_FUTURE if spec.instrument_class == "F" else WIDTH_OTHER
+        first_e9 = spec.price_e9 - (width // 2) * spec.tick_e9
+        x["instrument_id"], x["channel"] = spec.instrument_id, numbers[spec.channel_id]
+        x["price_first_e9"], x["tick_e9"], x["width"] = first_e9, spec.tick_e9, width
+        x["anchor"] = x["last"] = width // 2
+        x["low"], x["high"] = 1, width - 2
+        if spec.low_e9 is not None:
+            x["low"] = max(1, -((first_e9 - spec.low_e9) // spec.tick_e9))
+        if spec.high_e9 is not None:
+            x["high"] = min(width - 2, (spec.high_e9 - first_e9) // spec.tick_e9)
+        x["target"], x["sign"], x["trend"] = targets[k], 1, 1 if k % 2 else -1
+    channels = np.zeros(len(numbers), CHANNEL_DTYPE)
+    channels["channel_id"] = sorted(numbers)
+    channels["order_id"] = FIRST_ORDER_ID
+    channels["sequence"] = 4_000
+    return new_market(listed, channels, orders_max, seed)
+
+
+class Exchange:
+    """Takes messages one by one; `rows` gives what the feed shows of them.
+
+    Prices are 1e-9 and must be multiples of the tick within the window; sides are 0 (buy) and 1
+    (sell); orders are named by their ids. For tests and small markets: a simulation calls the
+    kernels itself.
+    """
+
+    def __init__(self, specs: Sequence[InstrumentSpec], orders_max: int = 10_000, seed: int = 1):
+        self._market = listed_market(specs, np.zeros(len(specs), np.int64), orders_max, seed)
+        self._numbers = {spec.instrument_id: k for k, spec in enumerate(specs)}
+        self._nobody = np.zeros(0, METAORDER_DTYPE)
+
+    def rows(self) -> MboBatch:
+        """What has been written since the last call, shape (n,), MBO_DTYPE, read-only."""
+        n = int(self._market.clock["rows"][0])
+        rows = self._market.rows[:n].copy().view(MBO_DTYPE)
+        self._market.clock["rows"] = 0
+        rows.flags.writeable = False
+        return rows
+
+    def resting(self, order_id: int) -> bool:
+        """Whether the order is in the book."""
+        return bool(np.any(self._market.orders["order_id"] == order_id))
+
+    def limit(
+        self,
+        instrument_id: int,
+        side: int,
+        price_e9: int,
+        size: int,
+        *,
+        ts: int = 0,
+        hidden: int = 0,
+        rests: bool = True,
+    ) -> int:
+        """A limit order; gives its id. `hidden` contracts show by and by; not `rests`: or kill."""
+        return self._enter(
+            ts=ts,
+            kind=LIMIT,
+            instrument=self._numbers[instrument_id],
+            side=side,
+            price=self._index(instrument_id, price_e9),
+            size=size,
+            hidden=hidden,
+            owner=BACKGROUND,
+            rests=rests,
+        )
+
+    def cancel(self, order_id: int, *, ts: int = 0) -> None:
+        """Take a resting order out."""
+        slot = self._slot(order_id)
+        instrument = int(self._market.orders["instrument"][slot])
+        self._enter(ts=ts, kind=CANCELLATION, instrument=instrument, slot=slot)
+
+    def modify(self, order_id: int, price_e9: int, size: int, *, ts: int = 0) -> None:
+        """Give a resting order another price or displayed size."""
+        slot = self._slot(order_id)
+        k = int(self._market.orders["instrument"][slot])
+        price = self._index(int(self._market.instruments["instrument_id"][k]), price_e9)
+        self._enter(ts=ts, kind=MODIFICATION, instrument=k, slot=slot, price=price, size=size)
+
+    def stop(self, instrument_id: int, side: int, trigger_e9: int, size: int) -> None:
+        """A stop order that waits for a trade at `trigger_e9` or beyond; the feed shows nothing."""
+        trigger = self._index(instrument_id, trigger_e9)
+        wait_at(self._market, self._numbers[instrument_id], side, trigger, size)
+
+    def clear(self, instrument_id: int, *, ts: int = 0) -> None:
+        """R: the instrument's session starts. Its book must be empty."""
+        clear(self._market, self._numbers[instrument_id], ts)
+
+    def _enter(self, **fields: int) -> int:
+        for name, value in fields.items():
+            self._market.entry[name] = value
+        enter(self._market, self._nobody)
+        return int(self._market.entry["order_id"][0])
+
+    def _slot(self, order_id: int) -> int:
+        (slots,) = np.nonzero(self._market.orders["order_id"] == order_id)
+        assert len(slots) == 1, f"order {order_id} is not in the book"
+        return int(slots[0])
+
+    def _index(self, instrument_id: int, price_e9: int) -> int:
+        x = self._market.instruments[self._numbers[instrument_id]]
+        price, rest = divmod(price_e9 - int(x["price_first_e9"]), int(x["tick_e9"]))
+        assert rest == 0, f"price {price_e9} is no multiple of the tick"
+        assert x["low"] <= price <= x["high"], f"price {price_e9} is outside the limits"
+        return price
