@@ -37,6 +37,9 @@ check: setup ## the gate before a commit: format, lint, types, quick tests
 test-servers: setup ## tests against an Apache Kafka that they start themselves (Java 17)
 	@$(BIN)/pytest -m kafka $(ARGS)
 
+bench: setup ## ns per record of each step and of the whole, beside what a bare decoder takes
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/base.txt
