@@ -45,7 +45,9 @@ class LastError:
 
     def __call__(self, error: KafkaError) -> None:  # noqa: D102
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self.text, self.code = error.str(), error.code()
+            # "host/bootstrap: Connect to … failed: Connection refused (after 0ms in state …)"
+            self.text = error.str().split(" (after")[0].rsplit(": ", 1)[-1]
+            self.code = error.code()
         LOG.info("kafka: %s", error.str())
 
 

@@ -45,7 +45,7 @@ class KafkaCounters:
     delivered: int = 0
     """Messages committed, dead letters included."""
     skipped: int = 0
-    """Messages that the topic held already, from before a restart."""
+    """Messages of a snapshot or a replay that the topic held already."""
     retried: int = 0
     """Transactions that failed and were made again."""
     transactions: int = 0
@@ -107,6 +107,7 @@ class KafkaWriter:
             self._retry(self._settle, self._config.start_timeout_s)
         except KafkaException as error:
             raise start_error(self._config, error, LastError()) from None
+        self.counters.skipped, self.counters.delivered = self.counters.delivered, 0
         self._thread.start()
 
     def put(self, entries: Sequence[Entry]) -> None:

@@ -222,16 +222,16 @@ def test_state_of_another_cluster_is_refused(apache):
         build(apache, state=state)
 
 
-def test_a_broker_that_is_not_there_is_named_within_its_time(caplog):
+def test_a_broker_that_is_not_there_is_named_within_its_time():
     config = KafkaConfig(bootstrap_servers="127.0.0.1:1", generation="g1", start_timeout_s=1.0)
     begun = time.monotonic()
     with pytest.raises(DeliveryError) as caught:
         KafkaSink(config).list_parts()
     assert time.monotonic() - begun < 5
-    text = str(caught.value)
-    assert text.startswith("kafka.bootstrap_servers: no answer from 127.0.0.1:1 within 1 s (")
-    assert text.endswith("start Kafka there or set another address")
-    assert "\n" not in text
+    assert str(caught.value) == (
+        "kafka.bootstrap_servers: no answer from 127.0.0.1:1 within 1 s (Connection refused); "
+        "start Kafka there or set another address"
+    )
 
 
 def test_a_message_too_large_goes_to_the_dead_letters_and_the_rest_on(kafka):
