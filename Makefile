@@ -81,12 +81,16 @@ $(BIN)/uv: requirements/bootstrap.txt
 	    .cache/uv/bin/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt; \
 	    UV_SYSTEM_CERTS=1 .cache/uv/bin/uv venv --quiet --no-config --seed --python '>=3.11,<3.13' $(VENV) \
 	      || { echo "$(NO_PYTHON); uv could not fetch one, $$other is another version"; exit 1; } >&2; \
+	  elif [ -n "$$without_pip" ] && "$$without_pip" -m pip --version >/dev/null 2>&1; then \
+	    "$$without_pip" -m venv --without-pip $(VENV); \
+	    "$$without_pip" -m pip --python $(BIN)/python install --quiet --require-hashes \
+	      --requirement requirements/bootstrap.txt; \
 	  elif [ -n "$$without_pip" ]; then \
 	    echo "$$without_pip lacks venv: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; \
 	  else echo "$(NO_PYTHON), and none was found on the path" >&2; exit 1; fi; \
 	fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  --requirement requirements/bootstrap.txt
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet \
+	  --disable-pip-version-check --require-hashes --requirement requirements/bootstrap.txt
 	@touch $@
 
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
