@@ -90,9 +90,9 @@ class Analyze:
         """Plain copied state."""
         return {
             "books": tuple((index, book.pack()) for index, book in self._books.items()),
-            "seq": tuple((*key, seq) for key, seq in self._seq.items()),
+            "seq": tuple(sorted((*key, seq) for key, seq in self._seq.items())),
             "worth": tuple(self._worth.items()),
-            "counts": tuple(self._counts.items()),
+            "counts": tuple(sorted(self._counts.items())),
         }
 
     def report(self) -> Report:

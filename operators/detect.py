@@ -99,7 +99,7 @@ class Detect:
         return {
             "detectors": {detector.NAME: detector.snapshot() for detector in self._detectors},
             "symbols": tuple(self._symbols.items()),
-            "counts": tuple(self._counts.items()),
+            "counts": tuple(sorted(self._counts.items())),
         }
 
     def report(self) -> Report:

@@ -16,13 +16,13 @@ _NAMES: Final = {
 
 
 def pack_observation(observation: Observation) -> Plain:
-    """Field values, the evidence's nested."""
-    *values, evidence = _values(observation)
-    return (*values, _values(evidence))
+    """Field values, the evidence's nested. Its row is of an item that is gone: 0."""
+    _, *values, evidence = _values(observation)
+    return (0, *values, _values(evidence))
 
 
 def unpack_observation(plain: Plain) -> Observation:
-    """The observation that `pack_observation` was given."""
+    """The observation that `pack_observation` was given, its row 0."""
     named = dict(zip(_NAMES[Observation], plain, strict=True))
     named["evidence"] = _made(Evidence, named["evidence"])
     return Observation(**named)

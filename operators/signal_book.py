@@ -39,7 +39,7 @@ class LifeConfig:
     hold_ns: int = 30_000_000_000
     """A signal without further evidence for so long is closed, above 0."""
     cooldown_ns: int = 60_000_000_000
-    """After its end no signal of the same side and kind opens for so long, at least 0."""
+    """After it fell silent or was retracted, none of its side and kind opens for so long, ≥ 0."""
     log_odds_step: float = 0.5
     """Growth of the log-odds that is worth a revision, above 0."""
     size_factor: float = 2.0
@@ -105,10 +105,12 @@ class SignalBook:
         """Close what had no evidence for `hold_ns` and forget evidence out of its window."""
         closed = []
         for key, entry in list(self.open.items()):
-            if entry.ts_evidence + self.life.hold_ns <= now_ns:
-                seconds = self.life.hold_ns / _NS_PER_S
-                reason = f"Closed: no further evidence for {seconds:g} s"
+            due_ns = entry.ts_evidence + self.life.hold_ns
+            if due_ns <= now_ns:
+                reason = f"Closed: no further evidence for {self.life.hold_ns / _NS_PER_S:g} s"
                 closed.append(self._end(key, "closed", reason, now_ns))
+                # From when it was over, not from when the clock of a quiet market told so.
+                self.cooling[key] = due_ns + self.life.cooldown_ns
         for pieces in self.evidence.values():
             for name, piece in list(pieces.items()):
                 if piece.observation.evidence.ts_last + self.life.window_ns <= now_ns:
@@ -145,7 +147,8 @@ class SignalBook:
             if all(e.instrument_id != instrument_id for e in entry.last.evidence):
                 continue
             verdict = self._verdict(key[0])
-            if verdict is not None and verdict.probability >= PROBABILITY_MIN:
+            stands = key[1] in self._kinds(key[0])
+            if verdict is not None and stands and verdict.probability >= PROBABILITY_MIN:
                 signals.append(self._publish(key, entry.last, verdict, now_ns))
             else:
                 reason = f"Retracted: the data of {symbol} proved bad"
@@ -179,18 +182,19 @@ class SignalBook:
         own, other = self.evidence[side], self.evidence["sell" if side == "buy" else "buy"]
         return weigh(own.values(), other.values(), self.weights) if own else None
 
+    def _kinds(self, side: Side) -> set[str]:
+        return {KINDS[detector] for detector, _, _ in self.evidence[side]}
+
     def _revise(self, side: Side, kind: str, verdict: Verdict, now_ns: int) -> Signal | None:
         """Update the side's signal of that kind, or the one it supports, or open one.
 
-        Beside an open signal another opens only for a kind whose evidence would suffice alone.
+        Only a signal whose own kind is still seen can be supported. Beside it another opens only
+        for a kind whose evidence would suffice alone.
         """
+        kinds = self._kinds(side)
+        candidates = ((side, kind), (side, verdict.kind), *self.open)
         key = next(
-            (
-                key
-                for key in ((side, kind), (side, verdict.kind), *self.open)
-                if key in self.open and key[0] == side
-            ),
-            None,
+            (k for k in candidates if k in self.open and k[0] == side and k[1] in kinds), None
         )
         likely = verdict.probability >= PROBABILITY_MIN
         if key is None:

@@ -129,13 +129,12 @@ def evaluations(rows: Iterable[Row], roots: tuple[str, ...] = ("ES", "NQ")) -> E
     tail_p = np.full((len(rows), len(JUDGED)), np.nan)
     fills = np.zeros(sum(len(row.fills) for row in rows), FILL_DTYPE)
     filled = 0
+    for name in {name for row in rows for name in row.fields}:
+        table[name] = [row.fields.get(name, 0) for row in rows]
     for index, row in enumerate(rows):
-        for name, value in row.fields.items():
-            table[index][name] = value
-        table[index]["fill_first"], table[index]["fill_stop"] = filled, filled + len(row.fills)
+        table["fill_first"][index], table["fill_stop"][index] = filled, filled + len(row.fills)
         for one in row.fills:
-            for name, value in one.items():
-                fills[filled][name] = value
+            fills[filled] = tuple([one[name] for name in FILL_DTYPE.names or ()])
             filled += 1
         for window, sums in row.windows.items():
             for name, value in sums.items():

@@ -14,6 +14,7 @@ from operators.detectors.points import (
     grown,
     price_text,
     side_name,
+    trimmed,
 )
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
@@ -112,7 +113,7 @@ class Absorption:
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of what lasts, by slot."""
-        return {"held": self._held.copy()}
+        return {"held": trimmed(self._held)}
 
     def _found(self, points: Points, index: int, row: Row) -> Found:
         z, tail_p = points.judged(index, ABSORPTION_60)

@@ -162,6 +162,13 @@ def grown(state: NDArray[Any], slots: int) -> NDArray[Any]:
     return larger
 
 
+def trimmed(state: NDArray[Any]) -> NDArray[Any]:
+    """Copy of `state` without the empty entries at its end, which come from how it grew."""
+    raw = np.ascontiguousarray(state).view(np.uint8).reshape(-1, state.dtype.itemsize)
+    used = np.flatnonzero(raw.any(axis=1))
+    return state[: used[-1] + 1 if used.size else 0].copy()
+
+
 def clipped(strength: float) -> float:
     """Strength within 0…6, to four decimals, so that the last bit of a logarithm never shows."""
     return round(min(max(strength, 0.0), STRENGTH_MAX), 4)

@@ -15,6 +15,7 @@ from operators.detectors.points import (
     grown,
     price_text,
     side_name,
+    trimmed,
 )
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
@@ -137,7 +138,7 @@ class SignedPressure:
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the sums, by slot."""
-        return {"sums": self._sums.copy()}
+        return {"sums": trimmed(self._sums)}
 
     def _found(self, points: Points, alarm: np.void, row: Row) -> Found:
         index, side, g, threshold, z_sum, steps, net, ts_first, sequence_first = alarm.tolist()

@@ -15,6 +15,7 @@ from operators.detectors.points import (
     grown,
     price_text,
     side_name,
+    trimmed,
 )
 from operators.kernels import entry
 from operators.model.signals import Evidence
@@ -122,7 +123,7 @@ class Sweep:
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the chains, by slot."""
-        return {"chains": self._chains.copy()}
+        return {"chains": trimmed(self._chains)}
 
     def _found(self, points: Points, index: int, row: Row, chain: np.void) -> Found:
         config = self._config

@@ -1,0 +1,176 @@
+import math
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.model.items import Observation
+from operators.model.signals import Evidence
+from operators.weigh import (
+    KINDS,
+    OPPOSED,
+    WeighConfig,
+    probability_of,
+    strength_of,
+    weigh,
+    weighed,
+)
+
+CONFIG = WeighConfig()
+GROUPS = {
+    "sweep": "aggression",
+    "large_aggressor": "aggression",
+    "stop_run": "aggression",
+    "signed_pressure": "pressure",
+    "native_iceberg": "passive",
+    "absorption": "passive",
+}
+
+
+def seen(detector, strength=3.0, *, structural=True, quality=1.0, size=10, side="buy", key=0):
+    """An observation by a detector."""
+    evidence = Evidence(
+        detector=detector,
+        group=GROUPS[detector],
+        instrument_id=1,
+        symbol="ESH4",
+        side=side,
+        strength=strength,
+        structural=structural,
+        z=None,
+        tail_p=None,
+        window_s=0,
+        size=size,
+        measure=1.0,
+        threshold=1.0,
+        unit="lots",
+        price_e9=4810_000_000_000,
+        text=detector,
+        order_ids=(),
+        sequence_first=1,
+        sequence_last=2,
+        ts_first=0,
+        ts_last=0,
+        quality=quality,
+    )
+    return Observation(0, key, 4810_000_000_000, not structural, 0, evidence)
+
+
+def verdict(*observations, against=(), config=CONFIG):
+    own = [weighed(one, config) for one in observations]
+    return weigh(own, [weighed(one, config) for one in against], config)
+
+
+def test_log_odds_are_bias_and_weighted_strength():
+    one = verdict(seen("sweep", 4.0, quality=0.9))
+    assert one.log_odds == round(CONFIG.bias + CONFIG.structural_sweep * 4.0 * 0.9, 4)
+    assert one.probability == pytest.approx(1 / (1 + math.exp(-one.log_odds)), abs=1e-6)
+    assert (one.kind, one.size) == ("sweep", 10)
+
+
+def test_contributions_and_bias_add_up():
+    one = verdict(
+        seen("sweep", 3.3), seen("sweep", 2.7, key=2), seen("native_iceberg", 4.1),
+        against=[seen("sweep", 5.5, side="sell")],
+    )  # fmt: skip
+    assert CONFIG.bias + sum(c.log_odds for c in one.contributions) == pytest.approx(one.log_odds)
+
+
+def test_strength_is_clipped_to_zero_and_six():
+    assert verdict(seen("sweep", 99.0)).log_odds == verdict(seen("sweep", 6.0)).log_odds
+    assert verdict(seen("sweep", -9.0)).log_odds == CONFIG.bias
+
+
+def test_groups_add_but_members_of_a_group_count_a_quarter():
+    sweep, large, iceberg = (seen(name) for name in ("sweep", "large_aggressor", "native_iceberg"))
+    alone = verdict(sweep).log_odds - CONFIG.bias
+    both = verdict(sweep, large).log_odds - CONFIG.bias
+    assert both == pytest.approx(alone + 0.25 * 3 * CONFIG.structural_large_aggressor, abs=1e-3)
+    two = verdict(sweep, iceberg).log_odds - CONFIG.bias
+    assert two == pytest.approx(alone + 3 * CONFIG.structural_native_iceberg)
+
+
+def test_a_hundred_sweeps_are_no_more_than_five():
+    many = [seen("sweep", key=n) for n in range(100)]
+    assert verdict(*many).log_odds == verdict(*many[:5]).log_odds
+    assert len(verdict(*many).counted) == 5
+    assert verdict(*many).size == 1_000
+
+
+def test_the_same_on_the_other_side_weakens_other_groups_do_not():
+    alone = verdict(seen("sweep")).log_odds
+    opposed = verdict(seen("sweep"), against=[seen("large_aggressor", side="sell")])
+    assert opposed.log_odds < alone
+    assert opposed.contributions[-1].detector == OPPOSED
+    absorbed = seen("absorption", side="sell", structural=False)
+    assert verdict(seen("sweep"), against=[absorbed]).log_odds == alone
+
+
+def test_opposition_never_takes_more_than_is_there():
+    strong = [seen("sweep", 6.0, side="sell", key=n) for n in range(9)]
+    weak = verdict(seen("sweep", 1.0), against=strong, config=replace(CONFIG, opposed_share=1.0))
+    assert weak.log_odds == CONFIG.bias
+
+
+def test_the_kind_is_what_dominates_and_size_is_counted_once():
+    one = verdict(
+        seen("sweep", size=300), seen("large_aggressor", size=300), seen("native_iceberg", 5.0)
+    )
+    assert (one.kind, one.lead.evidence.detector, one.size) == ("iceberg", "native_iceberg", 300)
+
+
+@pytest.mark.parametrize(
+    ("probability", "name"),
+    [(0.5999, "LOW"), (0.6, "MODERATE"), (0.7, "HIGH"), (0.8, "VERY_HIGH"), (0.9, "EXTREME")],
+)
+def test_names_of_strength(probability, name):
+    assert strength_of(probability) == name
+
+
+@given(st.floats(-1e308, 1e308))
+def test_a_probability_is_never_nan_and_rises(log_odds):
+    p = probability_of(log_odds)
+    assert 0 <= p <= 1
+    assert probability_of(log_odds + 1) >= p
+
+
+@pytest.mark.parametrize("detector", KINDS)
+def test_each_weight_counts(detector):
+    names = {one.name for one in fields(WeighConfig)}
+    found = [p for p in ("relative", "structural") if f"{p}_{detector}" in names]
+    assert found
+    for prefix in found:
+        observation = seen(detector, structural=prefix == "structural")
+        none = replace(CONFIG, **{f"{prefix}_{detector}": 0.0})
+        assert verdict(observation, config=none).log_odds == CONFIG.bias
+        assert verdict(observation).log_odds > CONFIG.bias
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("bias", -1.0), ("rest_share", 0.5), ("rest_max", 0), ("opposed_share", 0.0)],
+)
+def test_each_other_setting_counts(key, value):
+    evidence = seen("sweep"), seen("sweep", key=1)
+    against = [seen("sweep", 1.0, side="sell")]
+    changed = verdict(*evidence, against=against, config=replace(CONFIG, **{key: value}))
+    assert changed.log_odds != verdict(*evidence, against=against).log_odds
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bias", float("nan")),
+        ("bias", float("inf")),
+        ("relative_absorption", -0.1),
+        ("structural_sweep", 11),
+        ("structural_sweep", float("nan")),
+        ("rest_share", 1.1),
+        ("opposed_share", -1),
+        ("rest_max", -1),
+    ],
+)
+def test_a_bad_setting_is_refused(key, value):
+    with pytest.raises(ValueError, match=rf"{key} must be .*was {value}"):
+        WeighConfig(**{key: value})
