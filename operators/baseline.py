@@ -134,6 +134,7 @@ class Baseline:
         self._mapped: tuple[str, ...] = ()
         self._root_of = np.zeros(0, np.int32)
         self._too_many = False
+        self._values = np.zeros(METRICS, np.int64)
         self._unjudged = 0
         if state is not None:
             self._restore(state)
@@ -236,7 +237,7 @@ class Baseline:
         while why != DONE:
             start, why, clock = judge(
                 rows, *columns, self._root_of, feed, self._roots, self._places,
-                self._instruments.arrays, self._calendar, self._limits, start, out,
+                self._instruments.arrays, self._calendar, self._limits, start, out, self._values,
             )  # fmt: skip
             if why == INSTRUMENT:
                 self._instruments.resolve(
@@ -358,6 +359,8 @@ class Baseline:
 
 
 def _read_only(column: NDArray[Any]) -> NDArray[Any]:
+    if not column.flags.writeable:
+        return column
     view = column.view()
     view.flags.writeable = False
     return view

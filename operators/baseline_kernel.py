@@ -7,12 +7,12 @@ Python when a row needs what is rare: an instrument looked up, a bucket closed, 
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.baseline_state import ADDED, BAD_DATA, OUT_OF_HOURS, WARMING
 from operators.calendar import span_at
 from operators.histogram import METRICS, at_least_as_extreme, bin_of
+from operators.kernels import inlined, kernel
 from operators.model.evaluations import (
     AUCTION,
     CROSSED,
@@ -71,20 +71,20 @@ class Judgement(NamedTuple):
     """(rows,)."""
 
 
-@njit(cache=True)
+@kernel
 def judge(  # type: ignore[no-untyped-def]
     rows, windows, mids2, quality, root_of, feed, roots, places, instruments, calendar, limits,
-    start, out,
+    start, out, values,
 ):  # fmt: skip
     """Judges rows from `start`; returns (row, why, clock) of the row it stopped before, or DONE.
 
     `rows` … `quality` as in `Evaluations`; `root_of` (roots of the batch,) int32, −1 for a root not
-    kept; `feed` the feed's number.
+    kept; `feed` the feed's number; `values` (METRICS,) int64 is scratch.
     """
     kinds, states, slots, ids = rows["kind"], rows["state"], rows["slot"], rows["instrument_id"]
     instants, aggressors, row_roots = rows["ts_event"], rows["aggressor"], rows["root"]
     bids, asks, sizes, hiddens = rows["bid"], rows["ask"], rows["size"], rows["hidden"]
-    values = np.zeros(METRICS, np.int64)
+    bid_sizes, ask_sizes = rows["bid_size"], rows["ask_size"]
     session, bucket, is_open, span_first, span_stop = 0, 0, False, 0, 0
     for i in range(start, kinds.size):
         kind = kinds[i]
@@ -106,8 +106,14 @@ def judge(  # type: ignore[no-untyped-def]
 
         if kind == PANE:
             first, stop = 0, _SIZE
-            known = measure_pane(bids[i], asks[i], windows[i], mids2[i],
-                                 limits.pseudo_size, instruments.tick_e9[slot], values)  # fmt: skip
+            measure_pane(windows[i], limits.pseudo_size, values)
+            tick = instruments.tick_e9[slot]
+            step = tick if tick > 0 else asks[i] - bids[i]
+            known = bid_sizes[i] > 0 and ask_sizes[i] > 0 and mids2[i, _W60] != 0 and step > 0
+            if known:
+                net = windows[i, _W60, _BUY] - windows[i, _W60, _SELL]
+                moved2 = bids[i] + asks[i] - mids2[i, _W60]
+                values[_ABSORPTION] = absorption(net, moved2, step)
         else:
             first, stop, known = _SIZE, METRICS, True
             if aggressors[i] == AUCTION:  # nobody's order
@@ -143,9 +149,9 @@ def judge(  # type: ignore[no-untyped-def]
     return kinds.size, DONE, 0
 
 
-@njit(cache=True)
-def measure_pane(bid, ask, sums, mids2, pseudo_size, tick_e9, values):  # type: ignore[no-untyped-def]
-    """Writes the metrics of a pane row to `values`; whether `absorption_60` is among them."""
+@inlined
+def measure_pane(sums, pseudo_size, values):  # type: ignore[no-untyped-def]
+    """Writes the metrics of a pane row to `values`, all but `absorption_60`."""
     for m in range(_PRESSURE.size):
         w = _PRESSURE[m]
         values[m] = log_ratio(sums[w, _BUY], sums[w, _SELL], pseudo_size)
@@ -154,15 +160,9 @@ def measure_pane(bid, ask, sums, mids2, pseudo_size, tick_e9, values):  # type: 
     values[7] = sums[_W60, _BUY] + sums[_W60, _SELL]
     values[8] = sums[_W5, _STOP_BUY] + sums[_W5, _STOP_SELL]
     values[9] = sums[_W60, _CANCEL_BID] + sums[_W60, _CANCEL_ASK]
-    step = tick_e9 if tick_e9 > 0 else ask - bid
-    known = bid != 0 and ask != 0 and mids2[_W60] != 0 and step > 0
-    if known:
-        net = sums[_W60, _BUY] - sums[_W60, _SELL]
-        values[_ABSORPTION] = absorption(net, bid + ask - mids2[_W60], step)
-    return known
 
 
-@njit(cache=True)
+@inlined
 def log_ratio(buy, sell, pseudo_size):  # type: ignore[no-untyped-def]
     """ln((buy + a)/(sell + a)) in 1/LOG_RATIO_SCALE, rounded; odd under exchange of sides."""
     if buy == sell:
@@ -172,7 +172,7 @@ def log_ratio(buy, sell, pseudo_size):  # type: ignore[no-untyped-def]
     return size if buy > sell else -size
 
 
-@njit(cache=True)
+@inlined
 def absorption(net, move2_e9, step_e9):  # type: ignore[no-untyped-def]
     """Net aggressor contracts per step that they moved the mid, signed by who was hit.
 

@@ -117,7 +117,7 @@ class Calendar:
 
 @njit(cache=True)
 def span_at(calendar: CalendarArrays, ts: int, bucket_s: int) -> tuple[int, int, bool, int, int]:
-    """(session, bucket, open, first, stop): what holds at `ts`, and for which ns, stop exclusive."""
+    """(session, bucket, open, first, stop): what holds at `ts`, for which ns, stop exclusive."""
     ts_s = ts // NS_PER_S
     change = max(int(np.searchsorted(calendar.change_ts_s, ts_s, side="right")) - 1, 0)
     after_roll_s = ts_s + calendar.change_offset_s[change] + DAY_S - calendar.roll_s[0]

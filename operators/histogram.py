@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels import inlined
 from operators.model.evaluations import JUDGED, JUDGED_SIGNED
 
 METRICS: Final = len(JUDGED)
@@ -54,7 +55,7 @@ _MIDDLES: Final = np.array([sum(bin_bounds(m)) / 2 for m in range(MAGNITUDES)])
 _WIDTHS: Final = np.array([float(b - a + 1) for a, b in map(bin_bounds, range(MAGNITUDES))])
 
 
-@njit(cache=True)
+@inlined
 def bin_of(metric: int, value: int) -> int:
     """Place of `value`, any int64, in the flat array. An unsigned metric's negative value is 0."""
     if value >= 0:
@@ -66,7 +67,7 @@ def bin_of(metric: int, value: int) -> int:
     return ZERO_BINS[metric] - _magnitude_bin(-value)  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@inlined
 def _magnitude_bin(value: int) -> int:
     if value < 16:
         return value
@@ -126,7 +127,7 @@ def _middle(bin_: int) -> float:
     return _MIDDLES[bin_] if bin_ >= 0 else -_MIDDLES[-bin_]  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@inlined
 def at_least_as_extreme(below, n, metric, place):  # type: ignore[no-untyped-def]
     """How many of `n` values lie in the bin at `place` or further out on its side of 0; n at 0."""
     if place > ZERO_BINS[metric]:

@@ -91,7 +91,7 @@ def metrics(row, sums, mids2, pseudo_size: int, tick_e9: int) -> dict[str, int]:
     found["cancel_60"] = of[60, "cancel_bid"] + of[60, "cancel_ask"]
     bid, ask, before = int(row["bid"]), int(row["ask"]), int(mids2[WINDOW[60]])
     step = tick_e9 or ask - bid
-    if bid and ask and before and step > 0:
+    if row["bid_size"] > 0 and row["ask_size"] > 0 and before and step > 0:
         net = of[60, "buy"] - of[60, "sell"]
         side = (net > 0) - (net < 0)
         steps = max(1, side * (bid + ask - before) // (2 * step))
@@ -260,6 +260,8 @@ def _random_row(rng, instrument: int, root: int, ts_event: int) -> dict:
         "hidden": lots(),
         "bid": bid,
         "ask": bid + int(rng.integers(-1, 3)) * NS // 2,
+        "bid_size": rng.choice([0, 5], p=[0.1, 0.9]),
+        "ask_size": rng.choice([0, 5], p=[0.1, 0.9]),
         "mid2_60": int(rng.integers(0, 20)) * NS,
         "quality": rng.choice([1.0, 0.8, 0.79], p=[0.8, 0.1, 0.1]),
         "sums": {
