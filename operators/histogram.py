@@ -11,10 +11,9 @@ Binning is integer arithmetic throughout: the same on every machine, merged or r
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from operators.kernels import inlined
+from operators.kernels import inlined, kernel
 from operators.model.evaluations import JUDGED, JUDGED_SIGNED
 
 METRICS: Final = len(JUDGED)
@@ -81,7 +80,7 @@ def _magnitude_bin(value: int) -> int:
     return eighths - 8 * (1023 + 2) + 8 * shift
 
 
-@njit(cache=True)
+@kernel
 def summarise(counts, shrink_n0, n, median, scale):  # type: ignore[no-untyped-def]
     """Turns merged counts into what judging needs, once per bucket.
 
@@ -109,7 +108,7 @@ def summarise(counts, shrink_n0, n, median, scale):  # type: ignore[no-untyped-d
             scale[m] = 1.349 / spread * np.sqrt(total / (total + shrink_n0))
 
 
-@njit(cache=True)
+@inlined
 def _bin_at_rank(below, metric, rank):  # type: ignore[no-untyped-def]
     """Signed bin of the `rank`-th smallest value, from 1."""
     first, stop = FIRST_BINS[metric], FIRST_BINS[metric + 1]
@@ -122,7 +121,7 @@ def _bin_at_rank(below, metric, rank):  # type: ignore[no-untyped-def]
     return first - ZERO_BINS[metric]
 
 
-@njit(cache=True)
+@inlined
 def _middle(bin_: int) -> float:
     return _MIDDLES[bin_] if bin_ >= 0 else -_MIDDLES[-bin_]  # type: ignore[no-any-return]
 
@@ -153,7 +152,7 @@ def decode_cells(data: bytes) -> NDArray[np.int64]:
     return np.stack((places, counts[places]), axis=1)
 
 
-@njit(cache=True)
+@kernel
 def add_encoded(data, counts):  # type: ignore[no-untyped-def]
     """Adds what `encode` gave, (bytes,) uint8, to `counts`, (BINS,) int64."""
     at = 0
@@ -167,7 +166,7 @@ def add_encoded(data, counts):  # type: ignore[no-untyped-def]
         counts[place] += value >> 1
 
 
-@njit(cache=True)
+@inlined
 def _read_varint(data, at):  # type: ignore[no-untyped-def]
     value = np.int64(0)
     shift = 0
@@ -178,7 +177,7 @@ def _read_varint(data, at):  # type: ignore[no-untyped-def]
     return value | np.int64(data[at]) << shift, at + 1
 
 
-@njit(cache=True)
+@kernel
 def _encode(counts, out):  # type: ignore[no-untyped-def]
     at = 0
     gap = 0
@@ -194,7 +193,7 @@ def _encode(counts, out):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True)
+@inlined
 def _write_varint(out, at, value):  # type: ignore[no-untyped-def]
     while value >= 128:
         out[at] = value & 127 | 128
