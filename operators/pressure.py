@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from operators import pressure_kernel as kernel
 from operators import pressure_snapshot
-from operators.model.evaluations import FAULT_NAMES, FAULTS, WINDOW_SUMS, WINDOWS_S
+from operators.model.evaluations import EVAL_DTYPE, FAULT_NAMES, FAULTS, WINDOW_SUMS, WINDOWS_S
 from operators.model.items import Evaluations, Instrument, Report, Tick
 from operators.model.signals import InstrumentPressure, Quality
 from operators.model.signals import Pressure as RootPressure
@@ -22,6 +22,7 @@ from operators.model.streams import PRESSURE, Flowing, Message
 _SLOTS_MIN = 64
 _ENTRIES_MIN = 1024
 _LONGEST = kernel.WINDOWS - 1
+_WORDS = EVAL_DTYPE.itemsize // 8
 _KEPT_FIELDS = (
     *("pane", "records", "score", "counted", "root", "instrument_id", "known", "dirty", "faulty"),
 )
@@ -184,7 +185,7 @@ class Pressure:
         done = np.empty(n, np.int64)
         completed = kernel.weigh_rows(
             rows,
-            rows.view(np.int64).reshape(n, -1),
+            rows.view(np.int64).reshape(n, _WORDS),
             self._settings,
             self._roots,
             self._instruments,
