@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.model.errors import StateError
@@ -16,6 +17,7 @@ from operators.model.hashing import shard_key
 from operators.model.items import Report
 from operators.model.records import PRICE_SCALE
 from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
+from operators.validate import percentile_ns
 from sinks.codec import encode
 from sinks.digest import Chains, Digest
 
@@ -108,7 +110,7 @@ def collect(directory: Path) -> dict[str, Any]:
         "records": sum(book.get("records", 0) for book in books),
         "instruments": dict(sorted(instruments.items(), key=lambda pair: int(pair[0]))),
         "executions": {name: sum(book.get(name, 0) for book in books) for name in _EXECUTIONS},
-        "quality": _merged(part["reports"].get("validate", {}) for part in parts),
+        "quality": _quality(part["reports"].get("validate", {}) for part in parts),
         "signals": {
             "count": sum(part["counts"].get(SIGNALS, 0) for part in parts),
             "digest": digest.hex(),
@@ -132,12 +134,18 @@ def _shown(facts: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _merged(facts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Counts added up; other figures of the last part that has them."""
+def _quality(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Counts of wire facts added up, and the latency percentiles of all records together."""
     total: dict[str, Any] = {}
-    for part in facts:
+    bins = np.zeros(0, np.int64)
+    for part in parts:
         for name, value in part.items():
-            total[name] = total.get(name, 0) + value if isinstance(value, int) else value
+            if name == "latency_bins":
+                bins = np.asarray(value, np.int64) + (bins if bins.size else 0)
+            elif not name.startswith("latency_"):
+                total[name] = total.get(name, 0) + value
+    for percent in (50, 99):
+        total[f"latency_ns_p{percent}"] = percentile_ns(bins, percent)
     return total
 
 

@@ -15,6 +15,7 @@ from config.settings import Settings
 STOP_S: Final = 15.0
 """How long processes may take to end after a stop before they are killed, which is safe."""
 _POLL_S: Final = 0.05
+_STDERR: Final = 2
 
 
 def free_ports(count: int) -> list[int]:
@@ -42,7 +43,8 @@ class Cluster:
         addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(processes))
         env = environment(given)
         self._processes = [
-            subprocess.Popen(_command(settings, number, addresses), env=env)
+            # The engine writes remarks to stdout, which belongs to this process's result.
+            subprocess.Popen(_command(settings, number, addresses), env=env, stdout=_STDERR)
             for number in range(processes)
         ]
 

@@ -131,8 +131,9 @@ class Validate:
                 **{name: int(counts[index]) for index, name in enumerate(WIRE_NAMES)},
                 "refused": int(counts[kernel.REFUSED]),
                 "instruments": int(counts[kernel.USED]),
-                "latency_ns_p50": _percentile(self._latencies, 50),
-                "latency_ns_p99": _percentile(self._latencies, 99),
+                "latency_ns_p50": percentile_ns(self._latencies, 50),
+                "latency_ns_p99": percentile_ns(self._latencies, 99),
+                "latency_bins": self._latencies.tolist(),
             },
         )
 
@@ -196,7 +197,7 @@ class Validate:
             idmap.insert(self._ids, key, np.int64(slot))
 
 
-def _percentile(bins: NDArray[np.int64], percent: int) -> int | None:
+def percentile_ns(bins: NDArray[np.int64], percent: int) -> int | None:
     """Upper end, ns, of the bin in which that share of the records is reached; None without any."""
     total = int(bins.sum())
     if not total:

@@ -155,11 +155,11 @@ def _tell(folder: Path, arguments: argparse.Namespace, elapsed_s: float) -> None
     from dataflows.summary import collect
 
     summary = collect(folder)
+    streams = summary.pop("streams")
     summary["records_per_s"] = round(summary["records"] / elapsed_s) if elapsed_s > 0 else 0
     if arguments.summary:
         print(json.dumps(summary))
         return
-    streams = summary["streams"]
     print(
         f"{summary['records']:,} records of {len(summary['instruments'])} instruments in "
         f"{elapsed_s:.1f} s: {streams['signals']} signal messages, {streams['executions']} "
