@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from operators.detectors.points import SIZE, Points, Row
+from operators.detectors.points import SIZE, FillRow, Points, Row
 from operators.kernels import entry
-from operators.model.evaluations import AGGRESSOR_NAMES, FILL_DTYPE, STOP
+from operators.model.evaluations import AGGRESSOR_NAMES, STOP
 from operators.model.signals import SIDE_NAMES, Execution, Fill
 
 FILLS_MAX: Final = 50
@@ -19,9 +19,6 @@ TAGS: Final = ("sweep", "stop", "iceberg", "large")
 _TAGS_OF: Final = tuple(
     tuple(tag for bit, tag in enumerate(TAGS) if bits >> bit & 1) for bits in range(1 << len(TAGS))
 )
-assert FILL_DTYPE.names == (
-    "order_id", "price", "size", "hidden", "hidden_total", "refills", "side",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +60,16 @@ def notable_executions(
         return []
     hits = hits[:count]
     names = [roots[root] for root in points.rows["root"][hits].tolist()]
+    told = points.facts(hits), points.fills_of(hits, FILLS_MAX), tags[:count].tolist(), names
     return [
-        _execution(points, row, _TAGS_OF[bits], root)
-        for row, bits, root in zip(points.facts(hits), tags[:count].tolist(), names, strict=True)
+        _execution(points, row, fills, _TAGS_OF[bits], root)
+        for row, fills, bits, root in zip(*told, strict=True)
     ]
 
 
-def _execution(points: Points, row: Row, tags: tuple[str, ...], root: str) -> Execution:
-    stop = min(row.fill_stop, row.fill_first + FILLS_MAX)
+def _execution(
+    points: Points, row: Row, fills: list[FillRow], tags: tuple[str, ...], root: str
+) -> Execution:
     return Execution(
         root=root,
         instrument_id=row.instrument_id,
@@ -95,9 +94,7 @@ def _execution(points: Points, row: Row, tags: tuple[str, ...], root: str) -> Ex
         fills=tuple(
             [
                 Fill(order_id=order_id, price_e9=price, size=size, hidden=hidden, refills=refills)
-                for order_id, price, size, hidden, _, refills, _ in points.fills[
-                    row.fill_first : stop
-                ].tolist()
+                for order_id, price, size, hidden, _, refills, _ in fills
             ]
         ),
         fill_count=row.fill_stop - row.fill_first,

@@ -97,12 +97,15 @@ class SignalBook:
         due = min((o.ts_evidence + self.life.hold_ns for o in self.open.values()), default=NEVER)
         for pieces in self.evidence.values():
             if pieces:
-                newest = max(p.observation.evidence.ts_last for p in pieces.values())
+                newest = pieces[next(reversed(pieces))].ts_last
                 due = min(due, newest + self.life.window_ns)
         return due
 
     def advance(self, now_ns: int) -> list[Signal]:
-        """Close what had no evidence for `hold_ns` and forget evidence out of its window."""
+        """Close what had no evidence for `hold_ns` and forget evidence out of its window.
+
+        Evidence goes in the order in which it came: what came late stays as long as its neighbours.
+        """
         closed = []
         for key, entry in list(self.open.items()):
             due_ns = entry.ts_evidence + self.life.hold_ns
@@ -112,9 +115,11 @@ class SignalBook:
                 # From when it was over, not from when the clock of a quiet market told so.
                 self.cooling[key] = due_ns + self.life.cooldown_ns
         for pieces in self.evidence.values():
-            for name, piece in list(pieces.items()):
-                if piece.observation.evidence.ts_last + self.life.window_ns <= now_ns:
-                    del pieces[name]
+            while pieces:
+                oldest = next(iter(pieces))
+                if pieces[oldest].ts_last + self.life.window_ns > now_ns:
+                    break
+                del pieces[oldest]
         return closed
 
     def observe(self, observation: Observation, now_ns: int) -> list[Signal]:

@@ -70,9 +70,13 @@ class WeighConfig:
 
 
 class Weighed(NamedTuple):
-    """An observation and its log-odds if it stood alone."""
+    """An observation and its log-odds if it stood alone; and what is asked of it often."""
 
     value: float
+    group: str
+    detector: str
+    size: int
+    ts_last: int
     observation: Observation
 
 
@@ -81,19 +85,41 @@ class Verdict(NamedTuple):
 
     log_odds: float
     probability: float
-    contributions: tuple[Contribution, ...]
-    """They and the bias add up to log_odds."""
-    counted: tuple[Weighed, ...]
-    """What contributed, in order of arrival."""
-    kind: str
-    lead: Observation
-    """Strongest piece of that kind."""
+    parts: dict[str, float]
+    """Detector → what it adds; they and the bias add up to log_odds."""
+    chosen: list[tuple[int, Weighed]]
+    """(order of arrival, piece) of what contributed."""
+    dominating: str
+    """The detector that adds most."""
     size: int
     """Contracts: the largest total of one detector, since several see the same contracts."""
 
+    @property
+    def kind(self) -> str:
+        """Kind of signal of the dominating detector."""
+        return KINDS[self.dominating]
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        """The parts as they are published."""
+        return tuple(
+            [Contribution(detector=name, log_odds=part) for name, part in self.parts.items()]
+        )
+
+    @property
+    def counted(self) -> tuple[Weighed, ...]:
+        """What contributed, in order of arrival."""
+        return tuple([piece for _, piece in sorted(self.chosen, key=_order)])
+
+    @property
+    def lead(self) -> Observation:
+        """Strongest piece of the dominating detector."""
+        pieces = [piece for _, piece in self.chosen if piece.detector == self.dominating]
+        return max(pieces, key=_value).observation
+
     def alone(self, kind: str, bias: float) -> float:
         """Probability from the contributions of one kind only."""
-        own = sum(c.log_odds for c in self.contributions if KINDS.get(c.detector) == kind)
+        own = sum(part for name, part in self.parts.items() if KINDS.get(name) == kind)
         return probability_of(bias + own)
 
 
@@ -102,7 +128,14 @@ def weighed(observation: Observation, config: WeighConfig) -> Weighed:
     evidence = observation.evidence
     prefix = "structural" if evidence.structural else "relative"
     weight: float = getattr(config, f"{prefix}_{evidence.detector}")
-    return Weighed(weight * min(max(evidence.strength, 0.0), 6.0) * evidence.quality, observation)
+    return Weighed(
+        weight * min(max(evidence.strength, 0.0), 6.0) * evidence.quality,
+        evidence.group,
+        evidence.detector,
+        evidence.size,
+        evidence.ts_last,
+        observation,
+    )
 
 
 def weigh(own: Iterable[Weighed], opposing: Iterable[Weighed], config: WeighConfig) -> Verdict:
@@ -115,38 +148,35 @@ def weigh(own: Iterable[Weighed], opposing: Iterable[Weighed], config: WeighConf
 
     Log-odds are rounded to four decimals, so that the last bit of a logarithm never shows.
     """
-    against = {group: _total(pieces, config) for group, pieces in _grouped(opposing).items()}
+    against = _grouped(opposing)
     parts: dict[str, float] = {}
     sizes: dict[str, int] = {}
     chosen: list[tuple[int, Weighed]] = []
     opposed = 0.0
     for group, pieces in _grouped(own).items():
         total = 0.0
-        for rank, (order, piece) in enumerate(_strongest(pieces, config)):
-            detector = piece.observation.evidence.detector
-            part = piece.value if rank == 0 else config.rest_share * piece.value
-            parts[detector] = parts.get(detector, 0.0) + part
-            total += part
-            chosen.append((order, piece))
-        opposed += config.opposed_share * min(total, against.get(group, 0.0))
-        for _, piece in pieces:
-            evidence = piece.observation.evidence
-            sizes[evidence.detector] = sizes.get(evidence.detector, 0) + evidence.size
+        share = 1.0
+        for one in _strongest(pieces, config):
+            value, _, detector, _, _, _ = one[1]
+            parts[detector] = parts.get(detector, 0.0) + share * value
+            total += share * value
+            share = config.rest_share
+            chosen.append(one)
+        if group in against:
+            opposed += config.opposed_share * min(total, _total(against[group], config))
+        for _, (_, _, detector, size, _, _) in pieces:
+            sizes[detector] = sizes.get(detector, 0) + size
     dominating = max(parts, key=lambda detector: parts[detector])
     if opposed > 0:
         parts[OPPOSED] = -opposed
-    contributions = tuple(
-        [Contribution(detector=d, log_odds=round(v, 4)) for d, v in parts.items()]
-    )
-    log_odds = round(config.bias + sum(c.log_odds for c in contributions), 4)
-    of_kind = [p for _, p in chosen if p.observation.evidence.detector == dominating]
+    parts = {name: round(part, 4) for name, part in parts.items()}
+    log_odds = round(config.bias + sum(parts.values()), 4)
     return Verdict(
         log_odds=log_odds,
         probability=probability_of(log_odds),
-        contributions=contributions,
-        counted=tuple([piece for _, piece in sorted(chosen, key=lambda one: one[0])]),
-        kind=KINDS[dominating],
-        lead=max(of_kind, key=lambda piece: piece.value).observation,
+        parts=parts,
+        chosen=chosen,
+        dominating=dominating,
         size=max(sizes.values()),
     )
 
@@ -170,19 +200,36 @@ def strength_of(probability: float) -> Strength:
 _Pieces = list[tuple[int, Weighed]]
 
 
+def _order(one: tuple[int, Weighed]) -> int:
+    return one[0]
+
+
+def _value(piece: Weighed) -> float:
+    return piece.value
+
+
+def _falling(one: tuple[int, Weighed]) -> float:
+    return -one[1][0]
+
+
 def _grouped(pieces: Iterable[Weighed]) -> dict[str, _Pieces]:
     groups: dict[str, _Pieces] = {}
-    for order, piece in enumerate(pieces):
-        groups.setdefault(piece.observation.evidence.group, []).append((order, piece))
+    for one in enumerate(pieces):
+        group = one[1][1]
+        if group in groups:
+            groups[group].append(one)
+        else:
+            groups[group] = [one]
     return groups
 
 
 def _strongest(pieces: _Pieces, config: WeighConfig) -> _Pieces:
     if len(pieces) > 1:
-        pieces = sorted(pieces, key=lambda one: -one[1].value)
+        # Stable: of equals the earlier.
+        pieces = sorted(pieces, key=_falling)
     return pieces[: 1 + config.rest_max]
 
 
 def _total(pieces: _Pieces, config: WeighConfig) -> float:
-    first, *rest = (piece.value for _, piece in _strongest(pieces, config))
+    first, *rest = [piece[0] for _, piece in _strongest(pieces, config)]
     return first + config.rest_share * sum(rest)

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from operators.detectors.points import (
     HIDDEN,
+    FillRow,
     Found,
     Points,
     Row,
@@ -18,13 +19,9 @@ from operators.detectors.points import (
     strength_of_tail,
 )
 from operators.kernels import entry
-from operators.model.evaluations import FILL_DTYPE
 from operators.model.signals import Evidence
 
-_FILL_FIELDS = FILL_DTYPE.names
-assert _FILL_FIELDS == (
-    "order_id", "price", "size", "hidden", "hidden_total", "refills", "side",
-)  # fmt: skip
+_EVERY_FILL: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +90,10 @@ class NativeIceberg:
         count = _with_hidden(points.rows, points.executions, points.sound, hits)
         found: list[Found] = []
         if count:
-            rows = points.facts(hits[:count])
-            for index, row in zip(hits[:count].tolist(), rows, strict=True):
-                self._look(points, index, row, found)
+            hits = hits[:count]
+            looks = hits.tolist(), points.facts(hits), points.fills_of(hits, _EVERY_FILL)
+            for index, row, fills in zip(*looks, strict=True):
+                self._look(points, index, row, fills, found)
         return found
 
     def snapshot(self) -> dict[str, Any]:
@@ -103,11 +101,13 @@ class NativeIceberg:
         told = tuple((*key, *value) for key, value in self._told.items())
         return {"told": told, "forgotten": self.forgotten}
 
-    def _look(self, points: Points, index: int, row: Row, found: list[Found]) -> None:
+    def _look(
+        self, points: Points, index: int, row: Row, fills: list[FillRow], found: list[Found]
+    ) -> None:
         config = self._config
         z, tail_p = points.judged(index, HIDDEN)
         rare = tail_p is not None and tail_p <= config.tail_p_max
-        for fill in points.fills[row.fill_first : row.fill_stop].tolist():
+        for fill in fills:
             order_id, _, _, hidden, hidden_total, refills, side = fill
             if hidden <= 0 or side == 0:
                 continue
@@ -135,7 +135,7 @@ class NativeIceberg:
         points: Points,
         row: Row,
         index: int,
-        fill: tuple[int, ...],
+        fill: FillRow,
         z: float | None,
         tail_p: float | None,
     ) -> Evidence:

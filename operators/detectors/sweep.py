@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,26 @@ CHAIN_DTYPE: Final = np.dtype(
         ("order_ids", "u8", (ORDERS_MAX,)),
     ]
 )
+
+
+class _Chain(NamedTuple):
+    """CHAIN_DTYPE as Python values."""
+
+    side: int
+    orders: int
+    levels: int
+    levels_told: int
+    size_told: int
+    size: int
+    depth: int
+    price_last: int
+    ts_first: int
+    ts_last: int
+    sequence_first: int
+    order_ids: list[int]
+
+
+assert CHAIN_DTYPE.names == _Chain._fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +136,19 @@ class Sweep:
             return []
         rows = points.facts(hits[:count])
         indices = hits[:count].tolist()
+        told = [_Chain._make(chain) for chain in chains[:count].tolist()]
         return [
             self._found(points, index, row, chain)
-            for index, row, chain in zip(indices, rows, chains[:count], strict=True)
+            for index, row, chain in zip(indices, rows, told, strict=True)
         ]
 
     def snapshot(self) -> dict[str, Any]:
         """Copy of the chains, by slot."""
         return {"chains": trimmed(self._chains)}
 
-    def _found(self, points: Points, index: int, row: Row, chain: np.void) -> Found:
+    def _found(self, points: Points, index: int, row: Row, chain: _Chain) -> Found:
         config = self._config
-        levels, size, depth = int(chain["levels"]), int(chain["size"]), int(chain["depth"])
+        levels, size, depth = chain.levels, chain.size, chain.depth
         strength = 0.0
         if levels >= config.levels_min:
             strength = _AT_THRESHOLD * levels / config.levels_min
@@ -135,9 +156,8 @@ class Sweep:
             by_depth = 2 + math.log2(size / depth) + 0.5 * math.log2(size / config.size_min)
             strength = max(strength, by_depth)
         by_levels = levels >= config.levels_min
-        orders = int(chain["orders"])
         verb = "Bought" if row.side > 0 else "Sold"
-        price_e9 = int(chain["price_last"])
+        price_e9 = chain.price_last
         evidence = Evidence(
             detector=self.NAME,
             group="aggression",
@@ -159,16 +179,16 @@ class Sweep:
                 f" {levels} {'level' if levels == 1 else 'levels'} deep to"
                 f" {price_text(price_e9)}: {depth} lots were shown at the touch"
             ),
-            order_ids=tuple(chain["order_ids"][:orders].tolist()),
-            sequence_first=int(chain["sequence_first"]),
+            order_ids=tuple(chain.order_ids[: chain.orders]),
+            sequence_first=chain.sequence_first,
             sequence_last=row.sequence_last,
-            ts_first=int(chain["ts_first"]),
+            ts_first=chain.ts_first,
             ts_last=row.ts_event,
             quality=round(float(points.quality[index]), 6),
         )
         warm = bool(np.isfinite(points.tail_p[index, SIZE]))
         mid_e9 = row.mid_e9(price_e9)
-        return Found(index, int(chain["ts_first"]), mid_e9, warm, evidence)
+        return Found(index, chain.ts_first, mid_e9, warm, evidence)
 
 
 @entry

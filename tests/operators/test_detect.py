@@ -202,6 +202,16 @@ def test_an_execution_names_the_orders_it_met():
     assert (one.fill_count, one.sequence_first, one.price_last_e9) == (2, 7, e9(4810.5))
 
 
+def test_order_ids_use_all_their_bits():
+    high = 2**64 - 2
+    fills = [fill(high, 5, hidden=5, hidden_total=90, refills=2)]
+    out = Detect(DetectConfig()).on_items(
+        [evaluations([execution(1, -1, 5, fills=fills, order_id=high)])]
+    )
+    assert (out[0].value.order_id, out[0].value.fills[0].order_id) == (high, high)
+    assert [one.order_ids for one in found_in(out)] == [(high,)]
+
+
 def test_fills_beyond_the_bound_are_counted():
     fills = [fill(order, 1) for order in range(1, FILLS_MAX + 4)]
     (one,) = executions_of(execution(1, -1, 53, levels=2, fills=fills))

@@ -103,6 +103,7 @@ def test_the_same_on_the_other_side_weakens_other_groups_do_not():
     opposed = verdict(seen("sweep"), against=[seen("large_aggressor", side="sell")])
     assert opposed.log_odds < alone
     assert opposed.contributions[-1].detector == OPPOSED
+    assert opposed.contributions[-1].log_odds < 0
     absorbed = seen("absorption", side="sell", structural=False)
     assert verdict(seen("sweep"), against=[absorbed]).log_odds == alone
 
