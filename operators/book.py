@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators import book_kernel as kernel
-from operators import book_snapshot, idmap
+from operators import book_snapshot
 from operators import book_state as state_of
+from operators.book_head import COUNTERS
 from operators.book_state import Book as Columns
 from operators.model.evaluations import EVAL_DTYPE, FAULT, FAULT_NAMES, FILL_DTYPE
 from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Report, Tick
+from operators.model.records import MBO_DTYPE
 from operators.model.signals import Gap
 from operators.model.streams import GAPS, Flowing, Message
 
@@ -60,11 +62,10 @@ class Book:
         self._config = config
         self._roots: tuple[str, ...] = ()
         self._root_of: dict[str, int] = {}
-        self._symbols: dict[int, str] = {}
+        self._symbols: list[str] = []
+        self._slot_of: dict[int, int] = {}
         self._feeds: list[str] = []
         self._columns: Columns = state_of.empty_book()
-        self._addressed: Columns | None = None
-        self._addresses = np.zeros((0, 2), np.int64)
         if state is not None:
             self._restore(state)
 
@@ -78,7 +79,7 @@ class Book:
             if isinstance(item, Tick):
                 self._on_tick(item, out)
             elif isinstance(item, Instrument):
-                self._assign(item.instrument_id, item.root, item.symbol, item.feed)
+                self._assign(item.feed, item.instrument_id, item.root, item.symbol)
             elif isinstance(item, MarketStatus):
                 self._on_status(item)
             out.append(item)
@@ -86,63 +87,66 @@ class Book:
 
     def snapshot(self) -> dict[str, Any]:
         """Copied plain data: compact orders, open events, panes and names."""
-        used = len(self._symbols)
         self._columns = book_snapshot.shrunk(self._columns)
         return {
             "names": self._roots,
-            "symbols": tuple(self._symbols.items()),
+            "symbols": tuple(self._symbols),
             "feeds": tuple(self._feeds),
-            **book_snapshot.pack(self._columns, used, len(self._roots)),
+            "roots": self._columns.roots[: len(self._roots)].copy(),
+            **book_snapshot.pack(self._columns, np.array(list(self._slot_of), np.int64)),
         }
 
     def report(self) -> Report:
         """Totals of executions and the state of each book, prices in 1e-9."""
-        columns = self._columns
-        counts = columns.counts
         facts: dict[str, Any] = {
-            name: int(counts[index]) for name, index in state_of.COUNT_NAMES.items()
+            "aggressors" if name == "aggressors_seen" else name: self._columns.count(name)
+            for name in COUNTERS
         }
         facts["instruments"] = {
-            int(columns.instruments["instrument_id"][slot]): self._facts_of(slot)
+            int(self._columns.instruments["instrument_id"][slot]): self._facts_of(slot)
             for slot in range(len(self._symbols))
         }
         return Report("book", facts)
 
     def _on_rows(self, item: MboRows, out: list[Flowing]) -> None:
+        assert item.rows.dtype == MBO_DTYPE, "rows are market-by-order records"
         rows = np.ascontiguousarray(item.rows)
         faults = np.zeros(rows.size, np.uint16) if item.faults is None else item.faults
+        faults = np.ascontiguousarray(faults, np.uint16)
+        assert faults.size == rows.size, "faults are noted per row"
+        feed = self._feed(item.feed)
         for first in range(0, rows.size, self._config.rows_max):
-            part = rows[first : first + self._config.rows_max]
-            self._apply(part, faults[first : first + part.size], item, out)
+            stop = min(first + self._config.rows_max, rows.size)
+            self._apply(rows[first:stop], faults[first:stop], feed, item, out)
         self._emit(item.feed, out)
 
     def _apply(
-        self, rows: NDArray[np.void], faults: NDArray[np.uint16], item: MboRows, out: list[Flowing]
+        self,
+        rows: NDArray[np.void],
+        faults: NDArray[np.uint16],
+        feed: int,
+        item: MboRows,
+        out: list[Flowing],
     ) -> None:
-        entries = int(self._columns.counts[state_of.ENTRIES])
+        entries = self._columns.count("entries")
         if (entries + rows.size) * 10 > self._columns.orders.size * 7:
             self._columns = state_of.grow_orders(self._columns, rows.size)
-        start, at = 0, self._at()
         rows_at = rows.__array_interface__["data"][0]
         faults_at = faults.__array_interface__["data"][0]
+        start = 0
         while True:
-            why, start = kernel.apply_rows(at, rows_at, faults_at, start, rows.size)
+            why = kernel.apply_rows(
+                self._columns.address, feed, rows_at, faults_at, start, rows.size
+            )
             if why == kernel.DONE:
                 return
+            start = self._columns.count("next_row")
             self._grow(why, rows[start], item, out)
-            at = self._at()
-
-    def _at(self) -> NDArray[np.int64]:
-        """Addresses of the columns, made again only when an array was replaced."""
-        if self._addressed is not self._columns:
-            self._addresses = state_of.addresses(self._columns)
-            self._addressed = self._columns
-        return self._addresses
 
     def _grow(self, why: int, row: np.void, item: MboRows, out: list[Flowing]) -> None:
         if why == kernel.NEED_INSTRUMENT:
             text = str(row["instrument_id"])
-            self._assign(int(row["instrument_id"]), text, text, item.feed)
+            self._assign(item.feed, int(row["instrument_id"]), text, text)
         elif why == kernel.NEED_LEVELS:
             self._columns = state_of.grow_levels(self._columns)
         elif why == kernel.NEED_EVENTS:
@@ -151,19 +155,17 @@ class Book:
             self._columns = state_of.grow_books(self._columns)
         else:
             self._emit(item.feed, out)
-            self._columns = state_of.roomy_out(self._columns)
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         feed = self._feed(item.feed)
         root, roots = 0, len(self._roots)
         while root < roots:
-            root = kernel.tick(self._at(), feed, item.ts_event, root, roots)
+            root = kernel.tick(self._columns.address, feed, item.ts_event, root, roots)
             self._emit(item.feed, out)
-            self._columns = state_of.roomy_out(self._columns)
 
     def _on_status(self, item: MarketStatus) -> None:
-        slot = idmap.find(self._columns.ids, item.instrument_id)
-        if slot >= 0:
+        slot = self._slot_of.get(_key(self._feed(item.feed), item.instrument_id))
+        if slot is not None:
             if item.action == _TRADING:
                 self._columns.instruments["halted"][slot] = 0
             elif item.action in _NOT_CONTINUOUS:
@@ -171,23 +173,23 @@ class Book:
 
     def _emit(self, feed: str, out: list[Flowing]) -> None:
         """Hand on what the kernel appended, as arrays of its own."""
-        counts = self._columns.counts
-        size, fills = int(counts[state_of.OUT]), int(counts[state_of.FILLS])
+        columns, head = self._columns, self._columns.head
+        size, fills = columns.count("out_rows"), columns.count("out_fills_rows")
         if not size:
             return
         # By way of bytes: numpy copies structured arrays field by field, ten times slower.
-        rows = np.frombuffer(self._columns.out[:size].tobytes(), EVAL_DTYPE)
-        fill_rows = np.frombuffer(self._columns.out_fills[:fills].tobytes(), FILL_DTYPE)
-        if counts[state_of.FAULT_ROWS]:
+        rows = np.frombuffer(columns.out[:size].tobytes(), EVAL_DTYPE)
+        fill_rows = np.frombuffer(columns.out_fills[:fills].tobytes(), FILL_DTYPE)
+        if columns.count("out_faults"):
             for index in np.flatnonzero(rows["kind"] == FAULT):
                 gap = self._gap(rows[index], feed)
                 out.append(Message(GAPS, gap.root, 0, gap))
-        counts[state_of.OUT] = counts[state_of.FILLS] = counts[state_of.FAULT_ROWS] = 0
+        head["out_rows"] = head["out_fills_rows"] = head["out_faults"] = 0
         out.append(Evaluations(feed, rows, fill_rows, self._roots))
 
     def _gap(self, row: np.void, feed: str) -> Gap:
         dirty = int(row["aggressor"])
-        symbol = self._symbols[int(row["instrument_id"])]
+        symbol = self._symbols[row["slot"]]
         reason = FAULT_NAMES[dirty - 1] if dirty else "snapshot"
         text = (
             f"{symbol}: the book cannot be trusted since sequence {row['sequence_last']} ({reason})"
@@ -211,17 +213,17 @@ class Book:
             self._feeds.append(feed)
         return self._feeds.index(feed)
 
-    def _assign(self, instrument_id: int, root: str, symbol: str, feed: str) -> None:
-        """Give an instrument its slot and root; a known one only a new symbol (roots are sticky)."""
-        if instrument_id in self._symbols:
-            self._symbols[instrument_id] = symbol
+    def _assign(self, feed: str, instrument_id: int, root: str, symbol: str) -> None:
+        """Give an instrument its slot and root, or a known one a new symbol: roots are sticky."""
+        key = _key(self._feed(feed), instrument_id)
+        slot = self._slot_of.setdefault(key, len(self._symbols))
+        if slot < len(self._symbols):
+            self._symbols[slot] = symbol
             return
-        slot = len(self._symbols)
         assert slot < self._config.instruments_max, "more instruments than instruments_max"
-        self._symbols[instrument_id] = symbol
-        self._columns = state_of.with_instrument(
-            self._columns, slot, instrument_id, self._root(root, feed)
-        )
+        self._symbols.append(symbol)
+        index = self._root(root, feed)
+        self._columns = state_of.with_instrument(self._columns, key, instrument_id, index)
 
     def _root(self, root: str, feed: str) -> int:
         if root not in self._root_of:
@@ -236,18 +238,19 @@ class Book:
     def _restore(self, state: dict[str, Any]) -> None:
         self._roots = state["names"]
         self._root_of = {name: index for index, name in enumerate(self._roots)}
-        self._symbols = dict(state["symbols"])
+        self._symbols = list(state["symbols"])
+        self._slot_of = {int(key): slot for slot, key in enumerate(state["keys"])}
         self._feeds = list(state["feeds"])
-        self._columns = book_snapshot.unpack(state)
+        self._columns = book_snapshot.unpack(state, state["roots"])
 
     def _facts_of(self, slot: int) -> dict[str, Any]:
         columns = self._columns
         instrument = columns.instruments[slot]
         return {
-            "symbol": self._symbols[int(instrument["instrument_id"])],
+            "symbol": self._symbols[slot],
             "orders": int(instrument["orders"]),
-            "bid_levels": int(columns.blocks["levels"][2 * slot]),
-            "ask_levels": int(columns.blocks["levels"][2 * slot + 1]),
+            "bid_levels": int(columns.sides["levels"][2 * slot]),
+            "ask_levels": int(columns.sides["levels"][2 * slot + 1]),
             "best_bid": self._best(2 * slot),
             "best_ask": self._best(2 * slot + 1),
             "unknown_orders": int(instrument["unknown"]),
@@ -256,8 +259,13 @@ class Book:
         }
 
     def _best(self, line: int) -> int | None:
-        block = self._columns.blocks[line]
-        if not block["levels"]:
+        side = self._columns.sides[line]
+        if not side["levels"]:
             return None
-        key = int(self._columns.arena["key"][block["first"] + block["levels"] - 1])
+        key = int(self._columns.arena["key"][side["first"] + side["levels"] - 1])
         return -key if line % 2 else key
+
+
+def _key(feed: int, instrument_id: int) -> int:
+    """Instruments of two feeds are two instruments."""
+    return feed << 32 | instrument_id

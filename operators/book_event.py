@@ -1,428 +1,352 @@
 """Execution events: trades and fills are gathered per aggressor until F_LAST, then become rows.
 
-What a row means is defined in `operators.model.evaluations`; the rules for kinds of aggressor,
-own fills and refills follow CME's trade summaries as Databento normalises them (T one per
-aggressor and price, F one per resting order, then the book changes).
+The rules for kinds of aggressor, own fills and refills follow CME's trade summaries as Databento
+normalises them (T one per aggressor and price, F one per resting order, then the book changes).
 """
 
-import numpy as np
-from operators.kernels import inlined, kernel
+from typing import Any
 
-from operators.book_orders import AGGRESSING_BIT, ASK_BIT, REFILL_MASK, REFILL_ONE, find
-from operators.book_state import (
-    AGGRESSORS,
+import numpy as np
+
+from operators.book_head import (
+    AGGRESSOR,
     AGGRESSORS_MAX,
-    FAULT_ROWS,
-    FILLS,
+    EVAL,
+    EVENT,
+    FILL,
     FILLS_MAX,
-    FREE_EVENT,
-    HIDDEN,
-    ICEBERGS,
-    MODIFIED,
+    INSTRUMENT,
+    LEVEL,
     NO_KEY,
-    ORPHAN_FILLS,
-    OUT,
-    REFILLS,
-    STOPS,
-    SWEPT_2,
-    SWEPT_3,
-    TRADED,
-    TRADES,
+    ORDER,
+    SIDE,
+    TOP,
     UNTOUCHED,
-    Book,
 )
+from operators.book_orders import ASK_BIT, REFILL_MASK, REFILL_ONE, seek
+from operators.book_panes import add_flow, is_open, put_row
+from operators.kernels import copy, inlined, kernel
 from operators.model.evaluations import (
     AUCTION,
-    CROSSED,
-    DIRTY,
     EXECUTION,
-    FAULT,
-    FAULT_NAMES,
     IMPLIED,
-    LATE,
     MODIFIED_LIMIT,
     NEW,
     OFI_LEVELS,
-    OPENED,
     STOP,
 )
-from operators.model.records import ASK, BID, F_SNAPSHOT
+from operators.model.records import ASK, BID
 
-UNKNOWN_ORDER = FAULT_NAMES.index("unknown_order")
-KNOWN_ADDED = FAULT_NAMES.index("known_order_added")
-CANCEL_TOO_LARGE = FAULT_NAMES.index("cancel_too_large")
-CROSSED_BOOK = FAULT_NAMES.index("crossed")
-MISMATCH = FAULT_NAMES.index("trade_fill_mismatch")
-OVERRUN = FAULT_NAMES.index("event_overrun")
-
-CONTINUOUS_NS = 600_000_000_000
-"""A book counts as in continuous trading for so long after a trade: auctions and pauses are
-announced on another schema, which a file may lack."""
+_U32_MAX = 0xFFFFFFFF
 
 
 @inlined
-def is_open(book: Book, slot: np.int64, ts: np.int64) -> bool:
-    """Is the instrument in continuous trading, as far as the stream shows?"""
-    instrument = book.instruments[slot]
-    return (
-        instrument.halted == 0
-        and instrument.last_trade != 0
-        and ts - instrument.last_trade <= CONTINUOUS_NS
-    )
+def aggressor_of(book: Any, buffer: np.int64, index: np.int64) -> Any:
+    """An aggressor of an event."""
+    return AGGRESSOR(book.aggressors, buffer * AGGRESSORS_MAX + index)
+
+
+@inlined
+def fill_of(book: Any, buffer: np.int64, index: np.int64) -> Any:
+    """A fill of an event."""
+    return FILL(book.fills, buffer * FILLS_MAX + index)
 
 
 @kernel
-def open_event(book: Book, slot: np.int64) -> np.int64:
+def open_event(book: Any, instrument: Any) -> np.int64:
     """The buffer of the instrument's open event; a free one must exist."""
-    buffer = np.int64(book.instruments[slot].event)
+    buffer = instrument.event
     if buffer < 0:
-        buffer = book.counts[FREE_EVENT]
-        book.counts[FREE_EVENT] = book.events[buffer].next
-        book.instruments[slot].event = buffer
-        book.events[buffer].aggressors = 0
-        book.events[buffer].fills = 0
-        book.events[buffer].overrun = 0
+        buffer = book.free_event
+        event = EVENT(book.event_buffers, buffer)
+        book.free_event = event.next
+        instrument.event = buffer
+        event.aggressors = 0
+        event.fills = 0
+        event.stray = 0
+        event.overrun = 0
     return buffer
 
 
 @inlined
-def close_event(book: Book, slot: np.int64) -> None:
+def close_event(book: Any, instrument: Any, slot: np.int64) -> None:
     """Give the buffer back and forget the open event."""
-    buffer = np.int64(book.instruments[slot].event)
+    buffer = instrument.event
     if buffer >= 0:
-        book.events[buffer].next = book.counts[FREE_EVENT]
-        book.counts[FREE_EVENT] = buffer
-    book.instruments[slot].event = -1
-    book.instruments[slot].event_rows = 0
-    for side in range(2 * slot, 2 * slot + 2):
-        book.touched[side, 0] = UNTOUCHED
-        book.touched[side, 1] = -1
+        EVENT(book.event_buffers, buffer).next = book.free_event
+        book.free_event = buffer
+        instrument.event = -1
+    instrument.event_rows = 0
+    for line in range(2 * slot, 2 * slot + 2):
+        side = SIDE(book.sides, line)
+        side.touched_first = UNTOUCHED
+        side.touched_last = -1
 
 
 @kernel
-def add_trade(book: Book, slot: np.int64, row: np.void) -> None:
+def aggressor_index(book: Any, buffer: np.int64, order_id: np.uint64) -> np.int64:
+    """Which aggressor of the event the order is, the latest first, or −1; −1 for id 0."""
+    if buffer >= 0 and order_id != 0:
+        for index in range(EVENT(book.event_buffers, buffer).aggressors - 1, -1, -1):
+            if aggressor_of(book, buffer, index).order_id == order_id:
+                return np.int64(index)
+    return np.int64(-1)
+
+
+@kernel
+def add_trade(book: Any, instrument: Any, row: Any) -> None:
     """A T row: one price level of one aggressor order."""
-    buffer = open_event(book, slot)
-    event = book.events[buffer]
-    book.counts[TRADES] += 1
-    count = np.int64(event.aggressors)
-    for index in range(count - 1, max(-1, count - 9), -1):
-        known = book.aggressors[buffer, index]
-        if known.order_id == row.order_id and (row.order_id != 0 or index == count - 1):
-            known.size += row.size
-            known.sequence_last = row.sequence
-            if known.price_last != row.price:
-                known.levels += 1
-                known.price_last = row.price
-            return
+    buffer = open_event(book, instrument)
+    event = EVENT(book.event_buffers, buffer)
+    book.trades += 1
+    count = event.aggressors
+    index = aggressor_index(book, buffer, row.order_id)
+    if row.order_id == 0 and count > 0 and aggressor_of(book, buffer, count - 1).order_id == 0:
+        index = count - 1
+    if index >= 0:
+        known = aggressor_of(book, buffer, index)
+        known.size += row.size
+        if known.price_last != row.price:
+            known.levels += 1
+            known.price_last = row.price
+        return
     if count == AGGRESSORS_MAX:
         event.overrun += 1
         return
-    kind = _kind(book, slot, row, buffer, count)
-    new = book.aggressors[buffer, count]
+    new = aggressor_of(book, buffer, count)
     new.order_id = row.order_id
-    new.kind = kind
-    new.side = np.int8(1) if row.side == BID else np.int8(-1) if row.side == ASK else np.int8(0)
+    new.kind = _kind(book, instrument, row, buffer)
+    new.side = 1 if row.side == BID else -1 if row.side == ASK else 0
     new.size = row.size
     new.filled = 0
     new.hidden = 0
-    new.resting = 0
     new.refills = 0
     new.levels = 1
     new.price_first = row.price
     new.price_last = row.price
-    new.sequence_first = row.sequence
-    new.sequence_last = row.sequence
+    new.sequence = row.sequence
     new.fill_first = event.fills
     new.fill_stop = event.fills
     event.aggressors = count + 1
 
 
 @kernel
-def _kind(book: Book, slot: np.int64, row: np.void, buffer: np.int64, count: np.int64) -> np.uint8:
+def _kind(book: Any, instrument: Any, row: Any, buffer: np.int64) -> np.int64:
     if row.side != BID and row.side != ASK:
-        if row.order_id == 0 and not is_open(book, slot, np.int64(row.ts_event)):
-            return np.uint8(AUCTION)
-        return np.uint8(IMPLIED)
-    place = find(book.orders, row.order_id, book.instruments[slot].book)
-    if place >= 0:
-        book.orders[place].owner |= np.uint32(AGGRESSING_BIT)
-        return np.uint8(MODIFIED_LIMIT)
-    if count > 0 and row.order_id < book.aggressors[buffer, 0].order_id:
-        return np.uint8(STOP)
-    return np.uint8(NEW)
+        if row.order_id == 0 and not is_open(instrument, row.ts_event):
+            return np.int64(AUCTION)
+        return np.int64(IMPLIED)
+    if row.order_id == 0:
+        return np.int64(NEW)
+    if ORDER(book.orders, seek(book, row.order_id, instrument.book)).order_id != 0:
+        return np.int64(MODIFIED_LIMIT)
+    if EVENT(book.event_buffers, buffer).aggressors > 0:
+        if row.order_id < aggressor_of(book, buffer, np.int64(0)).order_id:
+            return np.int64(STOP)
+    return np.int64(NEW)
 
 
 @kernel
-def add_fill(book: Book, slot: np.int64, row: np.void) -> None:
+def add_fill(book: Any, instrument: Any, row: Any) -> None:
     """An F row: a resting order was filled by the latest aggressor of the event."""
-    buffer = open_event(book, slot)
-    event = book.events[buffer]
-    latest = np.int64(event.aggressors) - 1
-    place = find(book.orders, row.order_id, book.instruments[slot].book)
-    if place >= 0:
-        book.orders[place].filled += row.size
-        if book.orders[place].owner & AGGRESSING_BIT:
-            return  # The aggressor had rested: its own fill mirrors the trade.
-    else:
-        for index in range(latest + 1):
-            if book.aggressors[buffer, index].order_id == row.order_id:
-                return
-        book.counts[ORPHAN_FILLS] += 1
-    if latest < 0:
-        event.overrun += 1
+    buffer = open_event(book, instrument)
+    event = EVENT(book.event_buffers, buffer)
+    order = ORDER(book.orders, seek(book, row.order_id, instrument.book))
+    known = order.order_id != 0
+    if known:
+        order.filled = min(np.int64(order.filled) + np.int64(row.size), _U32_MAX)
+    if aggressor_index(book, buffer, row.order_id) >= 0:
+        return  # The aggressor had rested: its own fill mirrors the trade.
+    if not known:
+        book.orphan_fills += 1
+    if event.aggressors == 0:
+        event.stray += row.size
         return
-    book.aggressors[buffer, latest].filled += row.size
+    latest = aggressor_of(book, buffer, event.aggressors - 1)
+    latest.filled += row.size
     if event.fills == FILLS_MAX:
         event.overrun += 1
         return
-    fill = book.fills[buffer, event.fills]
+    fill = fill_of(book, buffer, event.fills)
     fill.order_id = row.order_id
     fill.price = row.price
     fill.size = row.size
     fill.hidden = 0
-    fill.hidden_total = book.orders[place].hidden if place >= 0 else 0
-    fill.refills = (book.orders[place].owner & REFILL_MASK) // REFILL_ONE if place >= 0 else 0
-    if place >= 0:
-        fill.side = -1 if book.orders[place].owner & ASK_BIT else 1
+    if known:
+        fill.hidden_total = order.hidden
+        fill.refills = (order.owner & REFILL_MASK) // REFILL_ONE
+        fill.side = -1 if order.owner & ASK_BIT else 1
     else:
+        fill.hidden_total = 0
+        fill.refills = 0
         fill.side = 1 if row.side == BID else -1 if row.side == ASK else 0
     event.fills += 1
-    book.aggressors[buffer, latest].fill_stop = event.fills
+    latest.fill_stop = event.fills
 
 
 @kernel
-def settle_fill(book: Book, slot: np.int64, place: np.int64, shown: np.int64) -> None:
+def settle_fill(book: Any, instrument: Any, pane: Any, order: Any, shown: np.int64) -> None:
     """The exchange restated a filled order: `shown` contracts remain displayed, 0 if it is gone.
 
     More than displayed before minus filled means that hidden contracts came to light: a refill,
     or, where fills exceeded what was shown and nothing remains, a last hidden part. Both count.
     """
-    order = book.orders[place]
     hidden = shown - (np.int64(order.size) - np.int64(order.filled))
     order.filled = 0
-    if hidden <= 0 or order.owner & AGGRESSING_BIT:
+    buffer = instrument.event
+    if hidden <= 0 or aggressor_index(book, buffer, order.order_id) >= 0:
         return
-    if order.owner & REFILL_MASK == 0:
-        book.counts[ICEBERGS] += 1
-    if order.owner & REFILL_MASK != REFILL_MASK:
+    refills = np.int64(order.owner) & REFILL_MASK
+    if refills == 0:
+        book.iceberg_orders += 1
+    if refills != REFILL_MASK:
         order.owner += np.uint32(REFILL_ONE)
-    book.counts[REFILLS] += 1
-    book.counts[HIDDEN] += hidden
-    order.hidden = np.uint32(min(np.int64(order.hidden) + hidden, np.int64(0xFFFFFFFF)))
-    _note_hidden(book, slot, order, hidden)
+    book.iceberg_refills += 1
+    book.hidden_size += hidden
+    order.hidden = min(np.int64(order.hidden) + hidden, _U32_MAX)
+    if order.owner & ASK_BIT:
+        pane.hidden_ask += hidden
+    else:
+        pane.hidden_bid += hidden
+    if buffer >= 0:
+        _note_hidden(book, buffer, order, hidden)
 
 
 @kernel
-def _note_hidden(book: Book, slot: np.int64, order: np.void, hidden: np.int64) -> None:
-    buffer = np.int64(book.instruments[slot].event)
-    if buffer < 0:
-        return
-    for index in range(np.int64(book.events[buffer].fills) - 1, -1, -1):
-        fill = book.fills[buffer, index]
+def _note_hidden(book: Any, buffer: np.int64, order: Any, hidden: np.int64) -> None:
+    """Tell it of the order's latest fill in the event, and of the aggressor that made the fill."""
+    event = EVENT(book.event_buffers, buffer)
+    for index in range(event.fills - 1, -1, -1):
+        fill = fill_of(book, buffer, index)
         if fill.order_id == order.order_id:
             fill.hidden += hidden
             fill.hidden_total = order.hidden
             fill.refills = (order.owner & REFILL_MASK) // REFILL_ONE
-            for owner in range(np.int64(book.events[buffer].aggressors) - 1, -1, -1):
-                if book.aggressors[buffer, owner].fill_first <= index:
-                    book.aggressors[buffer, owner].hidden += hidden
-                    book.aggressors[buffer, owner].refills += 1
-                    break
-            break
-    if order.owner & ASK_BIT:
-        book.panes[slot].hidden_ask += hidden
-    else:
-        book.panes[slot].hidden_bid += hidden
+            owner = event.aggressors - 1
+            while aggressor_of(book, buffer, owner).fill_first > index:
+                owner -= 1
+            aggressor = aggressor_of(book, buffer, owner)
+            aggressor.hidden += hidden
+            aggressor.refills += 1
+            return
 
 
 @kernel
-def note_resting(book: Book, slot: np.int64, row: np.void) -> None:
-    """An A row inside an event: the remainder of an aggressor may rest."""
-    buffer = np.int64(book.instruments[slot].event)
-    if buffer >= 0:
-        for index in range(np.int64(book.events[buffer].aggressors)):
-            if book.aggressors[buffer, index].order_id == row.order_id:
-                book.aggressors[buffer, index].resting = row.size
-                return
+def sums_match(book: Any, buffer: np.int64) -> bool:
+    """ΣT = ΣF of the event, auctions and implied trades left out."""
+    event = EVENT(book.event_buffers, buffer)
+    unfilled = np.int64(0)
+    for index in range(event.aggressors):
+        aggressor = aggressor_of(book, buffer, index)
+        if aggressor.kind != AUCTION and aggressor.kind != IMPLIED:
+            unfilled += aggressor.size - aggressor.filled
+    return event.stray == 0 and unfilled == 0
 
 
 @kernel
-def state_bits(book: Book, slot: np.int64, ts: np.int64) -> np.uint8:
-    """DIRTY, CROSSED, OPENED, LATE of the instrument now."""
-    bits = np.uint8(0)
-    if book.instruments[slot].dirty:
-        bits |= np.uint8(DIRTY)
-    if crossed(book, slot):
-        bits |= np.uint8(CROSSED)
-    if is_open(book, slot, ts):
-        bits |= np.uint8(OPENED)
-    root = book.roots[book.instruments[slot].root]
-    if ts < root.pane_end - 1_000_000_000:
-        bits |= np.uint8(LATE)
-    return bits
-
-
-@inlined
-def crossed(book: Book, slot: np.int64) -> bool:
-    """Bid at or above ask at the last event's end."""
-    bid, ask = book.top_key[2 * slot, 0], book.top_key[2 * slot + 1, 0]
-    return bid != NO_KEY and ask != NO_KEY and bid >= -ask
-
-
-@inlined
-def set_book(book: Book, slot: np.int64) -> None:
-    """Write the touch at the last event's end into the instrument's pane row."""
-    pane = book.panes[slot]
-    bid, ask = book.top_key[2 * slot, 0], book.top_key[2 * slot + 1, 0]
-    pane.bid = 0 if bid == NO_KEY else bid
-    pane.ask = 0 if ask == NO_KEY else -ask
-    pane.bid_size = book.top_size[2 * slot, 0]
-    pane.ask_size = book.top_size[2 * slot + 1, 0]
-
-
-@kernel
-def put_row(book: Book, slot: np.int64, kind: int, ts: np.int64) -> np.int64:
-    """Append the instrument's pane row as it stands and return its index; faults start anew."""
-    index = book.counts[OUT]
-    pane = book.panes[slot]
-    pane.kind = kind
-    pane.state = state_bits(book, slot, ts if kind != 2 else ts - 1)
-    pane.root = book.instruments[slot].root
-    pane.slot = slot
-    pane.instrument_id = book.instruments[slot].instrument_id
-    pane.ts_event = ts
-    pane.sequence_last = book.instruments[slot].last_sequence
-    pane.ts_recv = book.instruments[slot].last_ts_recv
-    book.out[index] = pane
-    for fault in range(pane.faults.size):
-        pane.faults[fault] = 0
-    book.counts[OUT] = index + 1
-    return index
-
-
-@kernel
-def put_fault(book: Book, slot: np.int64, dirty: np.uint8, ts: np.int64) -> None:
-    """The instrument's book turned dirty (1 + kind of fault) or sound (0): a row at its place."""
-    book.instruments[slot].dirty = dirty
-    index = put_row(book, slot, FAULT, ts)
-    row = book.out[index]
-    row.aggressor = dirty
-    book.counts[FAULT_ROWS] += 1
-    row.bid_before = row.bid
-    row.ask_before = row.ask
-
-
-@kernel
-def put_executions(book: Book, slot: np.int64, ts: np.int64) -> None:
-    """Rows of the closing event's aggressors, in order. The tops still show the book before it;
-    `finish` must have been called with the new tops kept aside: see `book_kernel.end_event`."""
-    buffer = np.int64(book.instruments[slot].event)
-    event = book.events[buffer]
-    base = book.counts[FILLS]
-    for index in range(np.int64(event.fills)):
-        book.out_fills[base + index] = book.fills[buffer, index]
-    book.counts[FILLS] = base + event.fills
-    for index in range(np.int64(event.aggressors)):
-        aggressor = book.aggressors[buffer, index]
-        count_aggressor(book, slot, aggressor)
-        if aggressor.kind not in (AUCTION, IMPLIED):
-            add_to_pane(book, slot, aggressor)
-        row = book.out[put_row(book, slot, EXECUTION, ts)]
+def put_executions(
+    book: Any,
+    slot: np.int64,
+    bid: np.int64,
+    ask: np.int64,
+    bid_size: np.int64,
+    ask_size: np.int64,
+    ts: np.int64,
+) -> None:
+    """Rows of the closing event's aggressors, in order, with the touch before the event."""
+    instrument = INSTRUMENT(book.instruments, slot)
+    pane = EVAL(book.panes, slot)
+    buffer = instrument.event
+    event = EVENT(book.event_buffers, buffer)
+    base = book.out_fills_rows
+    for index in range(event.fills):
+        copy(FILL(book.out_fills, base + index), fill_of(book, buffer, index))
+    book.out_fills_rows = base + event.fills
+    opened = False
+    for index in range(event.aggressors):
+        aggressor = aggressor_of(book, buffer, index)
+        _count(book, pane, aggressor)
+        row = put_row(book, slot, np.int64(EXECUTION), ts)
         row.side = aggressor.side
         row.aggressor = aggressor.kind
         row.order_id = aggressor.order_id
         row.size = aggressor.size
         row.hidden = aggressor.hidden
-        row.resting = aggressor.resting
+        row.resting = _resting(book, instrument, aggressor.order_id)
         row.levels = aggressor.levels
         row.refills = aggressor.refills
         row.fill_first = base + aggressor.fill_first
         row.fill_stop = base + aggressor.fill_stop
         row.price_first = aggressor.price_first
         row.price_last = aggressor.price_last
-        row.sequence_first = aggressor.sequence_first
+        row.sequence_first = aggressor.sequence
+        row.bid_before = bid
+        row.ask_before = ask
+        row.bid_size_before = bid_size
+        row.ask_size_before = ask_size
+        opened |= aggressor.kind != AUCTION
+    if opened:
+        instrument.last_trade = ts
 
 
 @kernel
-def add_to_pane(book: Book, slot: np.int64, aggressor: np.void) -> None:
-    """Signed volumes of the open pane."""
-    pane = book.panes[slot]
+def _resting(book: Any, instrument: Any, order_id: np.uint64) -> np.int64:
+    """Contracts of the order that rest now."""
+    order = ORDER(book.orders, seek(book, order_id, instrument.book))
+    return np.int64(order.size) if order.order_id != 0 else np.int64(0)
+
+
+@kernel
+def _count(book: Any, pane: Any, aggressor: Any) -> None:
+    """Signed volumes of the open pane and totals for the summary."""
+    size = aggressor.size
+    kind = aggressor.kind
+    stop_size = size if kind == STOP else 0
+    sweep_size = size if aggressor.levels >= 2 else 0
     if aggressor.side > 0:
-        pane.buy += aggressor.size
+        pane.buy += size
         pane.buy_count += 1
-        pane.stop_buy += aggressor.size if aggressor.kind == STOP else 0
-        pane.sweep_buy += aggressor.size if aggressor.levels >= 2 else 0
+        pane.stop_buy += stop_size
+        pane.sweep_buy += sweep_size
     elif aggressor.side < 0:
-        pane.sell += aggressor.size
+        pane.sell += size
         pane.sell_count += 1
-        pane.stop_sell += aggressor.size if aggressor.kind == STOP else 0
-        pane.sweep_sell += aggressor.size if aggressor.levels >= 2 else 0
+        pane.stop_sell += stop_size
+        pane.sweep_sell += sweep_size
+    book.aggressors_seen += 1
+    if kind != AUCTION:
+        book.traded_size += size
+        book.swept_2 += aggressor.levels == 2
+        book.swept_3_or_more += aggressor.levels >= 3
+    book.stops += kind == STOP
+    book.modified_limits += kind == MODIFIED_LIMIT
 
 
 @kernel
-def count_aggressor(book: Book, slot: np.int64, aggressor: np.void) -> None:
-    """Totals for the summary; undo the mark on a modified limit order that still rests."""
-    counts = book.counts
-    counts[AGGRESSORS] += 1
-    if aggressor.kind != AUCTION:
-        counts[TRADED] += aggressor.size
-        counts[SWEPT_2] += 1 if aggressor.levels == 2 else 0
-        counts[SWEPT_3] += 1 if aggressor.levels >= 3 else 0
-    if aggressor.kind == STOP:
-        counts[STOPS] += 1
-    elif aggressor.kind == MODIFIED_LIMIT:
-        counts[MODIFIED] += 1
-        place = find(book.orders, aggressor.order_id, book.instruments[slot].book)
-        if place >= 0:
-            book.orders[place].owner &= np.uint32(0xFFFFFFFF ^ AGGRESSING_BIT)
-
-
-@kernel
-def sums_match(book: Book, slot: np.int64) -> bool:
-    """ΣT = ΣF of the event, auctions and implied trades left out, and nothing overran."""
-    buffer = np.int64(book.instruments[slot].event)
-    for index in range(np.int64(book.events[buffer].aggressors)):
-        aggressor = book.aggressors[buffer, index]
-        if aggressor.kind not in (AUCTION, IMPLIED) and aggressor.size != aggressor.filled:
-            return False
-    return True
-
-
-@inlined
-def update_tops(book: Book, slot: np.int64, count_flow: bool) -> None:
+def update_tops(book: Any, slot: np.int64, count_flow: bool) -> None:
     """Bring levels 1–10 of both sides up to date and add the event's order-flow imbalance.
 
     Cont, Kukanov, Stoikov (2014), per level: e = 1{Pb ≥ Pb'}·qb − 1{Pb ≤ Pb'}·qb' for bids, and
     the mirror image for asks, which on signed keys is the same expression negated.
     """
-    for side in range(2):
-        line = 2 * slot + side
-        first = np.int64(book.touched[line, 0])
-        if first >= OFI_LEVELS:
-            continue
-        last = min(np.int64(book.touched[line, 1]), OFI_LEVELS - 1)
-        levels = np.int64(book.blocks[line].levels)
-        best = np.int64(book.blocks[line].first) + levels - 1
-        sign = 1 - 2 * side
-        for depth in range(first, last + 1):
+    for line in range(2 * slot, 2 * slot + 2):
+        side = SIDE(book.sides, line)
+        last = min(side.touched_last, OFI_LEVELS - 1)
+        best = side.first + side.levels - 1
+        for depth in range(side.touched_first, last + 1):
             key = np.int64(NO_KEY)
             size = np.int64(0)
-            if depth < levels:
-                key = book.arena[best - depth].key
-                size = book.arena[best - depth].size
+            if depth < side.levels:
+                level = LEVEL(book.arena, best - depth)
+                key = level.key
+                size = level.size
+            top = TOP(book.tops, line * OFI_LEVELS + depth)
             if count_flow:
                 flow = np.int64(0)
-                if key >= book.top_key[line, depth]:
+                if key >= top.key:
                     flow += size
-                if key <= book.top_key[line, depth]:
-                    flow -= book.top_size[line, depth]
-                book.panes[slot].ofi[depth] += sign * flow
-            book.top_key[line, depth] = key
-            book.top_size[line, depth] = size
-
-
-@inlined
-def is_snapshot(row: np.void) -> bool:
-    """Is the row part of a snapshot?"""
-    return row.flags & F_SNAPSHOT != 0
+                if key <= top.key:
+                    flow -= top.size
+                add_flow(book, slot, depth, flow if line == 2 * slot else -flow)
+            top.key = key
+            top.size = size

@@ -5,43 +5,31 @@ end and shifted little, whatever the depth of the book and wherever prices lie. 
 for bids and negated prices for asks: for both sides a larger key is better.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.kernels import inlined
+from operators.book_head import FREE_AT, LEVEL, LEVEL_DTYPE, NUMBER
+from operators.kernels import copy, inlined, kernel, move
 
-LEVEL_DTYPE: Final = np.dtype([("key", "i8"), ("size", "i8"), ("count", "i8")])
-"""One price level: signed key (1e-9), contracts, orders."""
-
-BLOCK_DTYPE: Final = np.dtype([("first", "i4"), ("levels", "i4"), ("class_", "i4"), ("pad", "i4")])
-"""Where a side's levels are: arena index, levels in use, size class (capacity 4 << class_)."""
-
-CLASSES: Final = 26
 LEVELS_MIN: Final = 4
 _LINEAR_STEPS: Final = 12
 
 
 @inlined
-def capacity(class_: np.int64) -> np.int64:
-    """Levels that fit into a block of the class; class −1 is no block."""
-    return np.int64(0) if class_ < 0 else np.int64(LEVELS_MIN) << class_
-
-
-@inlined
-def locate(arena: NDArray[np.void], first: np.int64, levels: np.int64, key: np.int64) -> np.int64:
-    """Place of the first level whose key is ≥ `key`, 0…levels: a few steps from the best, then halving."""
+def locate(book: Any, first: np.int64, levels: np.int64, key: np.int64) -> np.int64:
+    """Place of the first level whose key is ≥ `key`: a few steps from the best, then halving."""
     high = levels
     steps = 0
-    while high > 0 and arena[first + high - 1].key >= key:
+    while high > 0 and LEVEL(book.arena, first + high - 1).key >= key:
         high -= 1
         steps += 1
         if steps == _LINEAR_STEPS:
             low = np.int64(0)
             while low < high:
                 middle = (low + high) >> 1
-                if arena[first + middle].key < key:
+                if LEVEL(book.arena, first + middle).key < key:
                     low = middle + 1
                 else:
                     high = middle
@@ -50,76 +38,110 @@ def locate(arena: NDArray[np.void], first: np.int64, levels: np.int64, key: np.i
 
 
 @inlined
-def reserve(
-    arena: NDArray[np.void], block: NDArray[np.void], free: NDArray[np.int32], used: NDArray[np.int64]
-) -> bool:
-    """Make room for one more level in `block[0]`; False if the arena must grow first.
+def has_room(side: Any) -> bool:
+    """Is there room for one more level?"""
+    return side.class_ >= 0 and side.levels < LEVELS_MIN << side.class_
 
-    `free[class_]` heads a chain of freed blocks whose next link stands in their first key.
-    `used[0]` is the part of the arena ever handed out.
+
+@kernel
+def widen(book: Any, head_at: np.int64, side: Any) -> bool:
+    """Move a side into a block twice as large; False if the arena must grow first.
+
+    A freed block holds the next one of its class in its first key. `arena_used` is the part of
+    the arena ever handed out.
     """
-    class_ = np.int64(block[0].class_)
-    levels = np.int64(block[0].levels)
-    if levels < capacity(class_):
-        return True
-    wider = class_ + 1
-    first = np.int64(free[wider])
+    wider = side.class_ + 1
+    head = NUMBER(head_at + FREE_AT, wider)
+    first = head.value
     if first >= 0:
-        free[wider] = np.int32(arena[first].key)
+        head.value = LEVEL(book.arena, first).key
     else:
-        first = used[0]
-        if first + capacity(wider) > arena.size:
+        first = book.arena_used
+        if first + (LEVELS_MIN << wider) > book.arena_levels:
             return False
-        used[0] = first + capacity(wider)
-    old = np.int64(block[0].first)
-    for index in range(levels):
-        arena[first + index] = arena[old + index]
-    release(arena, block, free)
-    block[0].first = first
-    block[0].class_ = wider
+        book.arena_used = first + (LEVELS_MIN << wider)
+    move(LEVEL(book.arena, first), LEVEL(book.arena, side.first), side.levels)
+    release(book, head_at, side)
+    side.first = first
+    side.class_ = wider
     return True
 
 
-@inlined
-def release(arena: NDArray[np.void], block: NDArray[np.void], free: NDArray[np.int32]) -> None:
-    """Give a block's room back; its level count stays."""
-    class_ = np.int64(block[0].class_)
-    if class_ >= 0:
-        arena[block[0].first].key = free[class_]
-        free[class_] = block[0].first
-        block[0].class_ = -1
+@kernel
+def release(book: Any, head_at: np.int64, side: Any) -> None:
+    """Give a side's block back; its level count stays."""
+    if side.class_ >= 0:
+        head = NUMBER(head_at + FREE_AT, side.class_)
+        LEVEL(book.arena, side.first).key = head.value
+        head.value = side.first
+        side.class_ = -1
 
 
 @inlined
-def change(
-    arena: NDArray[np.void],
-    block: NDArray[np.void],
-    key: np.int64,
-    size: np.int64,
-    count: np.int64,
-) -> np.int64:
+def change(book: Any, side: Any, key: np.int64, size: np.int64, count: np.int64) -> np.int64:
     """Add `size` contracts and `count` orders (either may be negative) at `key`.
 
-    A new level needs room (`reserve`); a level without orders leaves. Returns the depth of the
+    A new level needs room (`has_room`); a level without orders leaves. Returns the depth of the
     level from the best (0), shifted left by one, plus 1 if a level came or went.
     """
-    first = np.int64(block[0].first)
-    levels = np.int64(block[0].levels)
-    place = locate(arena, first, levels, key)
-    if place < levels and arena[first + place].key == key:
-        arena[first + place].size += size
-        arena[first + place].count += count
+    first = side.first
+    levels = side.levels
+    place = locate(book, first, levels, key)
+    level = LEVEL(book.arena, first + place)
+    if place < levels and level.key == key:
+        level.size += size
+        level.count += count
         depth = levels - 1 - place
-        if arena[first + place].count > 0:
+        if level.count > 0:
             return depth << 1
-        for index in range(first + place, first + levels - 1):
-            arena[index] = arena[index + 1]
-        block[0].levels = levels - 1
+        _shift(book, first + place, first + place + 1, depth)
+        side.levels = levels - 1
         return (depth << 1) | 1
-    for index in range(first + levels, first + place, -1):
-        arena[index] = arena[index - 1]
-    arena[first + place].key = key
-    arena[first + place].size = size
-    arena[first + place].count = count
-    block[0].levels = levels + 1
+    _shift(book, first + place + 1, first + place, levels - place)
+    level.key = key
+    level.size = size
+    level.count = count
+    side.levels = levels + 1
     return ((levels - place) << 1) | 1
+
+
+@inlined
+def _shift(book: Any, to: np.int64, origin: np.int64, count: np.int64) -> None:
+    """Move `count` levels by one; few of them without a call."""
+    if count == 0:
+        return
+    if count == 1:
+        copy(LEVEL(book.arena, to), LEVEL(book.arena, origin))
+    else:
+        move(LEVEL(book.arena, to), LEVEL(book.arena, origin), count)
+
+
+def blocks_of(
+    lines: NDArray[np.int64], keys: NDArray[np.int64], sizes: NDArray[np.int64], sides: NDArray[Any]
+) -> NDArray[Any]:
+    """An arena with the levels of these orders, in blocks entered into `sides`.
+
+    Args:
+        lines: Shape (orders,), int64: row of `sides` each order belongs to.
+        keys: Shape (orders,), int64: signed prices.
+        sizes: Shape (orders,), int64: contracts.
+        sides: Shape (n,), SIDE_DTYPE, without blocks; written.
+    """
+    order = np.lexsort((keys, lines))
+    lines, keys = lines[order], keys[order]
+    starts = np.flatnonzero(np.diff(lines, prepend=-1) | (np.diff(keys, prepend=0) != 0))
+    levels = np.empty(starts.size, LEVEL_DTYPE)
+    levels["key"] = keys[starts]
+    levels["count"] = np.diff(starts, append=keys.size)
+    if starts.size:
+        levels["size"] = np.add.reduceat(sizes[order], starts)
+    found, firsts, counts = np.unique(lines[starts], return_index=True, return_counts=True)
+    classes = np.ceil(np.log2(np.maximum(counts, LEVELS_MIN) / LEVELS_MIN)).astype(np.int64)
+    capacities = LEVELS_MIN << classes
+    places = np.cumsum(capacities) - capacities
+    sides["first"][found], sides["levels"][found] = places, counts
+    sides["class_"][found] = classes
+    arena = np.zeros(int(capacities.sum()), LEVEL_DTYPE)
+    into = np.repeat(places - firsts, counts) + np.arange(starts.size)
+    arena.view(np.int64).reshape(-1, 3)[into] = levels.view(np.int64).reshape(-1, 3)
+    return arena

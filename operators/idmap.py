@@ -16,7 +16,7 @@ def empty_map() -> NDArray[np.int64]:
 
 @inlined
 def find(table: NDArray[np.int64], key: np.int64) -> np.int64:
-    """Slot of `key` (unsigned 32-bit), or −1."""
+    """Slot of `key` (0 ≤ key < 2^62), or −1."""
     mask = table.shape[0] - 1
     index = ((key * 0x9E3779B1) >> 7) & mask
     while table[index, 0] != 0:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import from_dtype, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 Compiled = Callable[..., Any]
@@ -47,3 +49,60 @@ def pointer(_context: Any, _address: Any) -> Any:
         return builder.inttoptr(args[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(types.int64), codegen
+
+
+def records(dtype: np.dtype[np.void]) -> Any:
+    """A function (address, index) → record of a C array of `dtype` at that address.
+
+    A record is a pointer, an array a struct of seven words: kernels that reach everything through
+    records of addresses compile several times faster than those that are handed twenty arrays, and
+    no index is checked for being negative.
+    """
+    record = from_dtype(dtype)
+    item_bytes = ir.Constant(ir.IntType(64), dtype.itemsize)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def at(_context: Any, _address: Any, _index: Any) -> Any:
+        def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            place = builder.add(args[0], builder.mul(args[1], item_bytes))
+            return builder.inttoptr(place, context.get_value_type(record))
+
+        return record(types.int64, types.int64), codegen
+
+    return at
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy(_context: Any, to: Any, origin: Any) -> Any:
+    """Copy a record's bytes over another of the same dtype."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        cgutils.raw_memcpy(builder, args[0], args[1], ir.Constant(ir.IntType(64), 1), to.size)
+        return context.get_dummy_value()
+
+    return types.void(to, origin), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def move(_context: Any, to: Any, origin: Any, _count: Any) -> Any:
+    """Copy `count` records from `origin` on to `to` on; the two may overlap."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        cgutils.raw_memmove(builder, args[0], args[1], args[2], to.size)
+        return context.get_dummy_value()
+
+    return types.void(to, origin, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clear(_context: Any, record: Any, _first: Any, _size: Any) -> Any:
+    """Set `size` bytes of a record to zero, from its byte `first` on."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        to = builder.gep(
+            builder.bitcast(args[0], ir.IntType(8).as_pointer()), [args[1]], inbounds=True
+        )
+        cgutils.memset(builder, to, args[2], 0)
+        return context.get_dummy_value()
+
+    return types.void(record, types.int64, types.int64), codegen

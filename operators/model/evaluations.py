@@ -34,7 +34,8 @@ CROSSED: Final = 2
 LATE: Final = 4
 """The row joined a pane later than its own time."""
 OPENED: Final = 8
-"""The instrument has traded outside an auction since its last clear or snapshot."""
+"""In continuous trading, as far as the stream shows: before this event, an execution outside an
+auction is at most ten minutes old, and neither a clear nor a halt has followed it."""
 
 # Bits noted per record by `validate`.
 WIRE_SEQUENCE: Final = 1
@@ -67,7 +68,7 @@ EVAL_DTYPE: Final = np.dtype(
     [
         ("kind", "u1"),
         ("side", "i1"),  # aggressor: +1 bought, −1 sold, 0 unknown
-        ("aggressor", "u1"),  # kind of aggressor
+        ("aggressor", "u1"),  # kind of aggressor; on FAULT rows 1 + kind of fault, 0 sound again
         ("state", "u1"),  # bits of DIRTY, CROSSED, LATE, OPENED
         ("root", "u4"),  # index into Evaluations.roots
         ("slot", "u4"),  # the instrument's place in columnar state of the shard
@@ -81,7 +82,7 @@ EVAL_DTYPE: Final = np.dtype(
         ("size", "i8"),  # contracts it took
         ("hidden", "i8"),  # of these, contracts that were not displayed before
         ("resting", "i8"),  # contracts of it that rest after the event
-        ("levels", "i4"),  # distinct prices traded
+        ("levels", "i4"),  # prices traded, one after another
         ("refills", "i4"),  # native iceberg refills in its fills
         ("fill_first", "i4"),
         ("fill_stop", "i4"),  # exclusive

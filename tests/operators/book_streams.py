@@ -1,0 +1,152 @@
+"""Streams for the book's tests: hostile ones that no exchange would send, and how to compare."""
+
+import random
+from typing import Any
+
+import numpy as np
+
+from operators.book import Book, BookConfig
+from operators.model.evaluations import EVAL_DTYPE
+from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Tick
+from operators.model.records import F_LAST, F_SNAPSHOT, MBO_DTYPE, NS_PER_S
+from operators.model.streams import Message
+
+START_NS = 1_700_000_000 * NS_PER_S
+FEEDS = ("east", "west")
+RowDict = dict[str, Any]
+
+
+def mbo_rows(records: list[RowDict], *, feed: str = FEEDS[0], wire: Any = None) -> MboRows:
+    """Records given as dictionaries as an item of the dataflow."""
+    rows = np.zeros(len(records), MBO_DTYPE)
+    for row, record in zip(rows, records, strict=True):
+        for name, value in record.items():
+            row[name] = value
+    rows.flags.writeable = False
+    faults = None if wire is None else np.array(wire, np.uint16)
+    return MboRows(feed, rows, faults)
+
+
+def hostile_items(seed: int, records: int, *, orders: int = 6, calm: float = 0.5) -> list[Any]:
+    """Items of two feeds, in runs of up to six records; `calm` is the share of plausible ones."""
+    rng = random.Random(seed)
+    ids = [0, 5, 9, 2**32 - 1][: rng.randint(1, 4)]
+    items: list[Any] = [
+        Instrument(FEEDS[i % 2], id_, f"S{id_}", f"R{i // 3}", "setting", 0)
+        for i, id_ in enumerate(ids)
+        if rng.random() < 0.7
+    ]
+    now = START_NS
+    while records > 0:
+        run = [_record(rng, ids, orders, calm) for _ in range(rng.randint(1, 6))]
+        for record in run:
+            now += rng.choice((0, 0, 1_000, 10**8, rng.randrange(3 * NS_PER_S)))
+            late = rng.random() < 0.05
+            record["ts_event"] = now - (rng.randrange(2 * NS_PER_S) if late else 0)
+            record["ts_recv"] = record["ts_event"] + rng.randrange(10**6)
+        wire = [rng.randrange(64) if rng.random() < 0.04 else 0 for _ in run]
+        feed = FEEDS[rng.random() < 0.2]
+        items.append(mbo_rows(run, feed=feed, wire=wire if rng.random() < 0.9 else None))
+        records -= len(run)
+        if rng.random() < 0.05:
+            now += rng.choice((0, NS_PER_S, 601 * NS_PER_S))
+            items.append(Tick(rng.choice(FEEDS), now))
+        if rng.random() < 0.02:
+            items.append(MarketStatus(feed, rng.choice(ids), now, rng.randrange(20), None))
+    return items
+
+
+def _record(rng: random.Random, ids: list[int], orders: int, calm: float) -> RowDict:
+    """One record out of small worlds of orders and prices, so that they meet."""
+    snapshot = rng.random() < 0.08
+    flags = (F_SNAPSHOT if snapshot else 0) | (F_LAST if rng.random() < 0.5 else 0)
+    if rng.random() < calm:
+        price = rng.randint(-3, 3) * 250_000_000
+        size = rng.randint(1, 9)
+    else:
+        price = rng.choice((0, 2**62, -(2**62), rng.randint(-12, 12) * 10**9))
+        size = rng.choice((0, 1, 2, 2**32 - 1, rng.randrange(2**32)))
+    action = rng.choices(b"ACMRTFNZ", (30, 18, 12, 1, 14, 18, 1, 1))[0]
+    return {
+        "instrument_id": rng.choice(ids),
+        "order_id": rng.randint(0 if rng.random() < 0.1 else 1, orders),
+        "price": price,
+        "size": size,
+        "flags": flags,
+        "action": bytes([action]),
+        "side": rng.choice((b"A", b"B", b"A", b"B", b"A", b"B", b"N")),
+        "sequence": rng.randrange(1000),
+    }
+
+
+def row_dicts(out: list[Any]) -> list[dict[str, Any]]:
+    """Evaluation rows of an output as dictionaries, with their fills inside."""
+    rows: list[dict[str, Any]] = []
+    for item in out:
+        if isinstance(item, Evaluations):
+            assert item.rows.dtype == EVAL_DTYPE
+            fills = [dict(zip(item.fills.dtype.names, f, strict=True)) for f in item.fills.tolist()]
+            for row in item.rows:
+                values = {name: row[name].tolist() for name in EVAL_DTYPE.names}
+                values["fills"] = fills[values.pop("fill_first") : values.pop("fill_stop")]
+                rows.append(values)
+    return rows
+
+
+def gaps(out: list[Any]) -> list[tuple[int, str, str]]:
+    """Gap messages of an output: instrument, change, reason."""
+    values = [item.value for item in out if isinstance(item, Message)]
+    return [(gap.instrument_id, gap.change, gap.reason) for gap in values]
+
+
+def run(items: list[Any], state: Any = None, **config: int) -> tuple[list[Any], Book]:
+    """What a book, new or resumed, makes of the items."""
+    book = Book(BookConfig(**config), state)
+    return book.on_items(items), book
+
+
+def cut(items: list[Any], rng: random.Random, rows_max: int) -> list[Any]:
+    """The same items with their records in other pieces, never more than `rows_max` each."""
+    out: list[Any] = []
+    for item in joined(items):
+        if not isinstance(item, MboRows):
+            out.append(item)
+            continue
+        first = 0
+        while first < item.rows.size:
+            stop = first + rng.randint(1, rows_max)
+            faults = None if item.faults is None else item.faults[first:stop]
+            out.append(MboRows(item.feed, item.rows[first:stop], faults))
+            first = stop
+    return out
+
+
+def joined(items: list[Any]) -> list[Any]:
+    """The same items with neighbouring records of one feed in one piece."""
+    out: list[Any] = []
+    for item in items:
+        last = out[-1] if out else None
+        if isinstance(item, MboRows) and isinstance(last, MboRows) and last.feed == item.feed:
+            faults = [_faults(last), _faults(item)]
+            rows = np.concatenate([last.rows, item.rows])
+            out[-1] = MboRows(item.feed, rows, np.concatenate(faults))
+        else:
+            out.append(item)
+    return out
+
+
+def _faults(item: MboRows) -> Any:
+    return np.zeros(item.rows.size, np.uint16) if item.faults is None else item.faults
+
+
+def output_bytes(out: list[Any]) -> bytes:
+    """Rows and fills of an output in one piece of bytes that no cut changes."""
+    rows = [item.rows.copy() for item in out if isinstance(item, Evaluations)]
+    fills = [item.fills for item in out if isinstance(item, Evaluations)]
+    base = 0
+    for part, own in zip(rows, fills, strict=True):
+        executions = part["kind"] == 1
+        part["fill_first"][executions] += base
+        part["fill_stop"][executions] += base
+        base += own.size
+    return b"".join(part.tobytes() for part in [*rows, *fills])
