@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from operators.model.errors import DeliveryError, IfdError
 from sinks.kafka_config import KafkaConfig
 
 LOG: Final = logging.getLogger(__name__)
+LIBRARY_LOG: Final = logging.getLogger(f"{__name__}.librdkafka")
+"""Heard only by a process that sets logging up: what matters comes as an error anyway."""
+LIBRARY_LOG.addHandler(logging.NullHandler())
 
 FENCED: Final = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
 REFUSED: Final = frozenset(
@@ -23,6 +27,14 @@ REFUSED: Final = frozenset(
     }
 )
 """The broker knows us and says no: trying again does not help, a person must act."""
+MISSING: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
+"""A topic is gone while we write; the client has waited long enough before it says so."""
 UNFIT: Final = frozenset(
     {
         KafkaError.INVALID_MSG,
@@ -85,10 +97,17 @@ def common_settings(config: KafkaConfig, on_error: Callable[[KafkaError], None])
         "client.id": f"{config.topic_prefix}{config.transactional_prefix}",
         "error_cb": on_error,
         "reconnect.backoff.max.ms": 1_000,
-        # Its lines go to stderr; what matters comes through error_cb.
+        "logger": LIBRARY_LOG,
         "log_level": 0,
     }
     return {**config.client, **own}
+
+
+def hear(client: Producer) -> None:
+    """Let a client say through `error_cb` what it complains of."""
+    # A client with a fatal error raises it here again.
+    with suppress(KafkaException):
+        client.poll(0)
 
 
 def start_error(config: KafkaConfig, error: KafkaException, last: LastError) -> IfdError:

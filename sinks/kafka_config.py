@@ -1,5 +1,6 @@
 """Settings of the Kafka sink."""
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -42,7 +43,8 @@ class KafkaConfig:
         if not self.transactional_prefix:
             raise ValueError("transactional_prefix must not be empty")
         for name, low in _LEAST.items():
-            if (value := getattr(self, name)) < low:
+            # Comparisons with NaN are false, and nobody waits for ever.
+            if not low <= (value := getattr(self, name)) < math.inf:
                 raise ValueError(f"{name} must be at least {low}, was {value}")
         if self.partitions > PARTITIONS_MAX:
             raise ValueError(f"partitions must be at most {PARTITIONS_MAX}, was {self.partitions}")

@@ -10,7 +10,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from operators.model.errors import DeliveryError
 from operators.model.streams import DEAD_LETTERS, VALUE_TYPES, topic
-from sinks.kafka_client import LastError, common_settings, start_error
+from sinks.kafka_client import LastError, common_settings, hear, start_error
 from sinks.kafka_config import KafkaConfig
 
 EMBEDDED_PREFIX: Final = "mockCluster"
@@ -40,7 +40,7 @@ def find_cluster(config: KafkaConfig) -> Cluster:
     try:
         return Cluster(client.list_topics(timeout=config.start_timeout_s).cluster_id or "")
     except KafkaException as error:
-        client.poll(0)
+        hear(client)
         raise start_error(config, error, last) from None
 
 

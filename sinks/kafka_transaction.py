@@ -6,7 +6,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from operators.model.streams import DEAD_LETTERS, topic
-from sinks.kafka_client import LastError, producer_settings, start_error
+from sinks.kafka_client import LastError, hear, producer_settings, start_error
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_headers import Headers, dead_letter_headers, headers
 from sinks.outbox import Entry
@@ -15,6 +15,8 @@ CALL_S: Final = 1.0
 """Longest single wait inside the client: how late a stop is noticed."""
 DEAD_LETTER_PART_BYTES: Final = 500_000
 """A dead letter may be dead because it is large: it travels in parts of this size."""
+
+PURGED: Final = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 Place = tuple[str, str, int]
 """(stream, root, seq)"""
@@ -68,7 +70,7 @@ class Transactions:
         try:
             self._producer.init_transactions(self._config.start_timeout_s)
         except KafkaException as error:
-            self._producer.poll(0)
+            hear(self._producer)
             raise start_error(self._config, error, self._last_error) from None
 
     def send(self, batch: Sequence[Entry], dead: Mapping[Place, str]) -> dict[str, int]:
@@ -91,9 +93,11 @@ class Transactions:
                 self._produce(topic(item.stream), item, item.value, head, sent)
         while self._producer.flush(CALL_S) and sent.error is None:
             self._check_stop()
+        # Why messages were purged is known to the transaction, which cannot be committed any more.
+        if sent.error is None or sent.error.code() in PURGED:
+            self._commit()
         if sent.error is not None:
             raise KafkaException(sent.error)
-        self._commit()
         return sent.stops
 
     def abort(self) -> None:

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from operators.model.errors import DeliveryError, IfdError, StateError
 from sinks.gate import Gate
-from sinks.kafka_client import UNFIT, LastError, final_error, start_error
+from sinks.kafka_client import MISSING, UNFIT, LastError, final_error, start_error
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_tail import read_tail
 from sinks.kafka_topics import Cluster
@@ -86,6 +86,7 @@ class KafkaWriter:
         self._stop = Event()
         self._failure: IfdError | None = None
         self._batch_max = config.transaction_count_max
+        self._wait_s = BACKOFF_FIRST_S
         self._dead: dict[Place, str] = {}
         self._name = f"kafka-{config.topic_prefix}{partition}"
         self._thread = Thread(target=self._run, name=self._name, daemon=True)
@@ -251,6 +252,7 @@ class KafkaWriter:
 
     def _acknowledge(self, batch: list[Entry], stops: dict[str, int]) -> None:
         self._batch_max = min(2 * self._batch_max, self._config.transaction_count_max)
+        self._wait_s = BACKOFF_FIRST_S
         dead = [item for item in batch if self._dead.pop((*item.key, item.seq), None) is not None]
         with self._changed:
             self._offsets |= stops
@@ -265,8 +267,15 @@ class KafkaWriter:
         self.counters.retried += 1
         if error.code() in UNFIT:
             self._find_unfit(error, batch)
+        elif error.code() in MISSING:
+            raise DeliveryError(
+                f"kafka: {self._config.bootstrap_servers} no longer has a topic of ours "
+                f"({error.str()}): create it again, then a restart resumes where it stopped"
+            )
         elif (final := final_error(self._config, error)) is not None:
             raise final
+        else:
+            self._back_off()
         self._retry(self._transactions.abort)
         self._retry(self._settle)
 
@@ -287,7 +296,6 @@ class KafkaWriter:
     def _retry(self, act: Callable[[], None], timeout_s: float = math.inf) -> None:
         """Until it succeeds; after `timeout_s` its error is raised."""
         deadline = time.monotonic() + timeout_s
-        wait_s = BACKOFF_FIRST_S
         while True:
             try:
                 return act()
@@ -297,9 +305,13 @@ class KafkaWriter:
                 if time.monotonic() > deadline:
                     raise
                 LOG.info("kafka: partition %d: %s", self._partition, error.args[0].str())
-            if self._stop.wait(wait_s):
-                raise _Stopped
-            wait_s = min(2 * wait_s, BACKOFF_LAST_S)
+            self._back_off()
+
+    def _back_off(self) -> None:
+        """Wait, longer each time until a transaction succeeds."""
+        if self._stop.wait(self._wait_s):
+            raise _Stopped
+        self._wait_s = min(2 * self._wait_s, BACKOFF_LAST_S)
 
     def _settle(self) -> None:
         """Take what the topics hold as delivered, and nothing else."""

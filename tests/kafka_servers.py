@@ -55,8 +55,14 @@ PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_worker="secret";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -75,17 +81,22 @@ controlled.shutdown.enable=false
 
 
 class KafkaServer:
-    """One broker on loopback; its data outlives a stop, so that it can be started again."""
+    """One broker on loopback; its data outlives a stop, so that it can be started again.
+
+    At `address` everything is allowed; at `sasl_address` the user `worker`, password `secret`, may
+    do what access rules allow.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        port, controller = _free_ports(2)
+        port, sasl, controller = _free_ports(3)
         self.address: str = f"127.0.0.1:{port}"
+        self.sasl_address: str = f"127.0.0.1:{sasl}"
         self._properties = folder / "server.properties"
         folder.mkdir(parents=True, exist_ok=True)
         self._properties.write_text(
-            PROPERTIES.format(port=port, controller=controller, data=folder / "data")
+            PROPERTIES.format(port=port, sasl=sasl, controller=controller, data=folder / "data")
         )
         (folder / "log4j2.properties").write_text(LOGGING)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import count
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from operators.model.streams import topic
 from sinks.codec import encode
@@ -39,7 +39,7 @@ def read(config, name, isolation="read_committed"):
     full = config.topic_prefix + name
     try:
         partitions = consumer.list_topics(full, timeout=DEADLINE_S).topics[full].partitions
-        consumer.assign([TopicPartition(full, number, 0) for number in partitions])
+        consumer.assign([TopicPartition(full, number, OFFSET_BEGINNING) for number in partitions])
         return list(_read_to_the_ends(consumer, set(partitions)))
     finally:
         consumer.close()
