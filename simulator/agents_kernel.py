@@ -77,13 +77,14 @@ class Flow(NamedTuple):
 
 
 @part
-def _draw(clock, table):
+def draw(clock, table):
+    """A value of a quantile table."""
     return np.int64(table[np.int64(uniform(clock) * table.size)])
 
 
 @part
 def _distance(clock, flow, x):
-    distance = _draw(clock, flow.distances)
+    distance = draw(clock, flow.distances)
     return distance if distance < x.reach else below(clock, x.reach)
 
 
@@ -104,7 +105,7 @@ def populate(market: Market, flow: Flow, i):
         price = x.anchor - distance if side == BID else x.anchor + 1 + distance
         if price < x.low or price > x.high:
             price = x.anchor if side == BID else x.anchor + 1
-        size = _draw(clock, flow.resting_sizes)
+        size = draw(clock, flow.resting_sizes)
         slot = new_order(
             market, i, side, price, size, 0, BACKGROUND, new_order_id(market, x.channel)
         )
@@ -148,7 +149,7 @@ def _add(market, flow, i):
     elif x.ask >= x.width:
         side = ASK
     price = _own_price(market, flow, x, side)
-    size = _draw(clock, flow.resting_sizes)
+    size = draw(clock, flow.resting_sizes)
     hidden = 0
     u = uniform(clock)
     if u < ICEBERG_SHARE:
@@ -272,7 +273,7 @@ def _modify(market, flow, i):
             other = _clip(x, price - nudge if side == BID else price + nudge)
         price = other
         if u > 0.45:
-            size = _draw(clock, flow.resting_sizes)
+            size = draw(clock, flow.resting_sizes)
     _change(market, slot, price, size)
 
 
@@ -318,7 +319,7 @@ def _execute(market, flow, i):
             x.anchor += step
     side = _sign(market, x)
     touch = np.int64(x.ask if side == BID else x.bid)
-    size = _draw(clock, flow.sizes)
+    size = draw(clock, flow.sizes)
     resting = np.int64(market.levels[x.level_first + (1 - side) * x.width + touch].size)
     u = uniform(clock)
     if u < 0.75:
@@ -368,7 +369,9 @@ def _pace(market, flow, ts):
     sigma = flow.regime_sigma
     clock.regime = math.exp(sigma * clock.wave - 0.5 * sigma * sigma)
     shape = flow.day[((ts + flow.offset_ns) // NS_PER_MINUTE) % flow.day.size]
-    records_per_event = (1300.0 + clock.records + clock.rows) / (1000.0 + clock.event)
+    records_per_event = (1300.0 + clock.records + clock.rows) / (
+        1000.0 + clock.event - clock.event_first
+    )
     rate = flow.records_per_s * shape * clock.regime / records_per_event
     clock.gap_ns = NS_PER_S / rate if rate > 0.0 else 0.0
 

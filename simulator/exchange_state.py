@@ -142,6 +142,7 @@ CLOCK_DTYPE: Final = np.dtype(
         ("ts_next", "i8"),  # of the next event of the flow
         ("recv", "i8"),  # of the last packet, any channel
         ("event", "i8"),
+        ("event_first", "i8"),  # events of the opening
         ("round", "i8"),
         ("rows", "i8"),  # in the buffer
         ("row_first", "i8"),  # of the open event

@@ -107,13 +107,21 @@ def first_due(metaorders: NDArray[np.void]) -> int:
     return int(metaorders["ts_next"].min()) if metaorders.size else FOREVER
 
 
-def labels(metaorders: NDArray[np.void], specs: Sequence[InstrumentSpec]) -> list[Label]:
-    """What has been done so far, in order of the first order."""
+def labels(
+    metaorders: NDArray[np.void], orders: NDArray[np.void], specs: Sequence[InstrumentSpec]
+) -> list[Label]:
+    """What has been done so far, in order of the first order; `orders` are the exchange's."""
     started = sorted((m for m in metaorders if m["ids"]), key=lambda m: int(m["ts_first"]))
-    return [_label(number, m, specs[m["instrument"]]) for number, m in enumerate(started, 1)]
+    found = []
+    for number, row in enumerate(started, 1):
+        resting = orders[row["slot"]] if row["slot"] >= 0 else None
+        left = 0 if resting is None else int(resting["size"]) + int(resting["hidden"])
+        executed = int(row["done"]) + int(row["placed"]) - left
+        found.append(_label(number, row, specs[row["instrument"]], executed))
+    return found
 
 
-def _label(number: int, row: NDArray[np.void], spec: InstrumentSpec) -> Label:
+def _label(number: int, row: NDArray[np.void], spec: InstrumentSpec, executed: int) -> Label:
     kind = int(row["kind"])
     return Label(
         who=f"institution-{number}",
@@ -123,7 +131,7 @@ def _label(number: int, row: NDArray[np.void], spec: InstrumentSpec) -> Label:
         instrument_id=spec.instrument_id,
         side="buy" if row["side"] == BID else "sell",
         size=0 if kind in (SWEEP, STOP_RUN) else int(row["size"]),
-        executed=int(row["done"]),
+        executed=executed,
         ts_start=str(row["ts_first"]),
         ts_end=str(row["ts_last"]),
         order_ids=tuple(map(str, row["order_ids"][: row["ids"]])),

@@ -21,6 +21,7 @@ from simulator.agents import (
     quantile_table,
 )
 from simulator.agents_kernel import Flow, populate, run
+from simulator.auction_kernel import auction, gather
 from simulator.exchange import listed_market
 from simulator.exchange_records import clear, write_snapshot
 from simulator.exchange_state import (
@@ -34,6 +35,10 @@ from simulator.institutions import Label, first_due, labels, schedule
 from simulator.instruments import InstrumentSpec, universe
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
+GATHER_NS: Final = 30 * NS_PER_S
+"""Time before the start in which orders gather for the auction."""
+GATHER_ORDERS: Final = 50
+"""Orders one instrument gathers before the next has its turn."""
 REACH_MIN: Final = 12
 ORDERS_PER_LEVEL: Final = 6
 """Resting orders at a price, on average: decides how far a book of a given size reaches."""
@@ -62,8 +67,9 @@ class SimulationConfig:
     """Live records a second of all instruments, on average over the tape."""
     resting_orders: int = 4_000
     """Resting orders over all books that the flow keeps."""
-    opening: Literal["snapshot", "empty"] = "snapshot"
-    """How books start: filled, told by R and snapshot rows; or empty, told by an R each."""
+    opening: Literal["snapshot", "auction", "empty"] = "snapshot"
+    """How books start: filled, told by R and snapshot rows; by an R each, half a minute in which
+    orders gather, and an auction; or empty, told by an R each."""
     regime_sigma: float = 0.3
     """Strength of the slow wave of activity, 0: none."""
     institutions: bool = False
@@ -85,8 +91,8 @@ class SimulationConfig:
             raise ValueError("duration_s or records must be given, both were None")
         if not 0 <= self.activity_skew <= 1:
             raise ValueError(f"activity_skew must be in 0…1, was {self.activity_skew}")
-        if self.opening not in ("snapshot", "empty"):
-            raise ValueError(f"opening must be snapshot or empty, was {self.opening!r}")
+        if self.opening not in ("snapshot", "auction", "empty"):
+            raise ValueError(f"opening must be snapshot, auction or empty, was {self.opening!r}")
         if not 0 < self.start_ns < 2**62:
             raise ValueError(f"start_ns must be a time in ns since the epoch, was {self.start_ns}")
 
@@ -123,8 +129,8 @@ class Simulation:
         self._flow = _flow(config, self.specs, offset_ns)
         self._market = _market(config, self.specs)
         clock = self._market.clock
-        clock["ts"] = config.start_ns
-        clock["recv"] = config.start_ns
+        clock["ts"] = config.start_ns - GATHER_NS
+        clock["recv"] = config.start_ns - GATHER_NS
         clock["ts_next"] = config.start_ns + NS_PER_S // 1000
         clock["second"] = config.start_ns // NS_PER_S - 1
         clock["rows_target"] = config.records or FOREVER
@@ -147,30 +153,53 @@ class Simulation:
     @property
     def events(self) -> int:
         """Live events so far."""
-        return int(self._market.clock["event"][0])
+        clock = self._market.clock[0]
+        return int(clock["event"] - clock["event_first"])
 
     def opening_rows(self) -> Iterator[MboBatch]:
-        """Each instrument's R and, for a snapshot, its orders; batches of whole instruments."""
+        """Each instrument's R and what fills its book; once, ahead of the live rows."""
+        rows = self._snapshots() if self.config.opening == "snapshot" else self._gathering()
         waiting: list[NDArray[np.void]] = []
-        for i in range(len(self.specs)):
-            waiting.append(self._opening_of(i))
+        for part in rows:
+            waiting.append(part)
             if sum(map(len, waiting)) >= BATCH_ROWS:
                 yield _freeze(np.concatenate(waiting))
                 waiting = []
         if waiting:
             yield _freeze(np.concatenate(waiting))
 
-    def _opening_of(self, i: int) -> NDArray[np.void]:
-        market = self._market
-        if self.config.opening == "empty":
-            clear(market, i, self.config.start_ns)
-            rows = market.rows[: market.clock["rows"][0]].copy()
-            market.clock["rows"] = 0
-            return rows
-        listed = market.instruments[i]
-        out = np.zeros(1 + int(listed["bids"]) + int(listed["asks"]), ROW_DTYPE)
-        write_snapshot(market, i, self.config.start_ns, out)
-        return out
+    def _snapshots(self) -> Iterator[NDArray[np.void]]:
+        for i, listed in enumerate(self._market.instruments):
+            out = np.zeros(1 + int(listed["bids"]) + int(listed["asks"]), ROW_DTYPE)
+            write_snapshot(self._market, i, self.config.start_ns, out)
+            yield out
+
+    def _gathering(self) -> Iterator[NDArray[np.void]]:
+        """R of each instrument; for an auction also the orders before it, and the auction."""
+        market, start_ns = self._market, self.config.start_ns
+        listed = range(len(self.specs))
+        first_ns = start_ns - GATHER_NS
+        for i in listed:
+            clear(market, i, first_ns)
+            yield self._written()
+        if self.config.opening == "auction":
+            most = int(market.instruments["target"].max())
+            for k in range(0, most, GATHER_ORDERS):
+                for i in listed:
+                    count = min(GATHER_ORDERS, int(market.instruments["target"][i]) - k)
+                    gather(market, self._flow, i, count, first_ns + GATHER_NS * k // most)
+                    yield self._written()
+            for i in listed:
+                auction(market, i, start_ns, self._metaorders)
+                yield self._written()
+        # Activity counts from here.
+        market.clock["event_first"] = market.clock["event"]
+        market.instruments["active_seconds"] = 0
+
+    def _written(self) -> NDArray[np.void]:
+        rows = self._market.rows[: self._market.clock["rows"][0]].copy()
+        self._market.clock["rows"] = 0
+        return rows
 
     def live_rows(self, until_ns: int) -> Iterator[MboBatch]:
         """The market's next records, up to `until_ns` (exclusive) or the config's end."""
@@ -203,7 +232,7 @@ class Simulation:
 
     def labels(self) -> list[Label]:
         """The metaorders executed so far."""
-        return labels(self._metaorders, self.specs)
+        return labels(self._metaorders, self._market.orders, self.specs)
 
 
 def session(config: SimulationConfig, number: int) -> SimulationConfig:

@@ -57,6 +57,8 @@ class Replay:
         self.seen: Counter[str] = Counter()
         self.aggressor_sizes: list[int] = []
         self.signs: dict[int, list[int]] = defaultdict(list)
+        self.gathering: set[int] = set()
+        """Instruments whose auction has not been."""
         self._open: list[np.void] = []
         self._ends: dict[int, np.void] = {}
         self._refilled: set[int] = set()
@@ -103,7 +105,8 @@ class Replay:
         self._ts_event, self._ts_recv = now[0], now[1]
 
     def _event(self, rows: list[np.void]) -> None:
-        book = self.books[int(rows[0]["instrument_id"])]
+        instrument = int(rows[0]["instrument_id"])
+        book = self.books[instrument]
         self.seen["events"] += 1
         self.seen[f"rows {min(len(rows), 9)}"] += 1
         actions = [row["action"] for row in rows]
@@ -111,13 +114,17 @@ class Replay:
         self._refilled = set()
         if len({int(row["ts_event"]) for row in rows}) > 1:
             self.faults["several ts_event in an event"] += 1
-        if b"T" in actions:
+        if b"T" in actions and rows[0]["order_id"] == 0:
+            self._auction(rows)
+        elif b"T" in actions:
             self._trades(book, [row for row in rows if row["action"] in (b"T", b"F")])
         for row in rows:
             self._apply(book, row, traded=b"T" in actions)
         bid, ask = book.best(b"B"), book.best(b"A")
         if bid is not None and ask is not None and bid >= ask:
-            self.faults["crossed"] += 1
+            # Before the opening a book may be crossed.
+            self.faults["crossed"] += instrument not in self.gathering
+            self.seen["crossed before the opening"] += instrument in self.gathering
 
     def _apply(self, book: DictBook, row: np.void, *, traded: bool) -> None:
         action, order_id = row["action"], int(row["order_id"])
@@ -162,6 +169,19 @@ class Replay:
             self.faults["trades and fills differ"] += 1
         self._priority(book, rows, aggressors)
         self._rest(book, fills)
+
+    def _auction(self, rows: list[np.void]) -> None:
+        """T side N without an id, its size once for each side, one price."""
+        self.seen["auctions"] += 1
+        self.gathering.discard(int(rows[0]["instrument_id"]))
+        self.faults["auction with a side"] += rows[0]["side"] != b"N"
+        fills = [row for row in rows if row["action"] == b"F"]
+        self.faults["auction fill with a side"] += any(row["side"] != b"N" for row in fills)
+        self.faults["auction at two prices"] += (
+            len({int(r["price"]) for r in rows[: len(fills) + 1]}) != 1
+        )
+        if 2 * int(rows[0]["size"]) != sum(int(row["size"]) for row in fills):
+            self.faults["auction sides differ"] += 1
 
     def _kinds(self, book: DictBook, rows: list[np.void], aggressors: list[int]) -> None:
         first = aggressors[0]
