@@ -4,7 +4,7 @@ In: `Evaluations` from the book. Out: the same with `windows`, `mids2` and `qual
 the pressure stream per root and second, and every other item unchanged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -65,6 +65,9 @@ class PressureConfig:
                     raise ValueError(f"{name} of {kind} must be from {low} to {high}, was {value}")
 
 
+_FIGURES = ("instrument_id", "bid", "ask", "bid_size", "ask_size")
+
+
 @dataclass(slots=True)
 class _Group:
     """Pane rows of one root and second, until it is known that no more of them come."""
@@ -73,9 +76,8 @@ class _Group:
     name: str
     feed: str
     ts: int
-    parts: list[tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.float64]]] = field(
-        default_factory=list
-    )
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+    """Of each row: _FIGURES, quality, windows; plain numbers."""
 
 
 class Pressure:
@@ -151,7 +153,7 @@ class Pressure:
             "totals": self._totals[faulty],
             "panes": pressure_snapshot.pack(self._instruments, self._entries, self._counts),
             "groups": tuple(
-                (number, group.root, group.name, group.feed, group.ts, *_joined(group))
+                (number, group.root, group.name, group.feed, group.ts, tuple(group.lines))
                 for number, group in self._groups.items()
             ),
         }
@@ -209,17 +211,27 @@ class Pressure:
                 out.append(self._message(self._groups.pop(number)))
 
     def _gather(self, item: Evaluations, groups: NDArray[np.int64]) -> None:
-        """Keep the pane rows of each group: copies, as they may outlive the batch."""
+        """Keep the pane rows of each group, as Python's numbers: they may outlive the batch."""
         assert item.windows is not None
         assert item.quality is not None
-        for number, places in _by_group(groups):
-            rows = item.rows[places]
-            group = self._groups.get(number)
-            if group is None:
-                root = int(rows["root"][0])
-                group = _Group(root, item.roots[root], item.feed, int(rows["ts_event"][0]))
-                self._groups[number] = group
-            group.parts.append((rows, item.windows[places], item.quality[places]))
+        places = np.flatnonzero(groups >= 0)
+        rows = item.rows[places]
+        lines = zip(
+            *(rows[name].tolist() for name in _FIGURES),
+            item.quality[places].tolist(),
+            item.windows[places].tolist(),
+            strict=True,
+        )
+        for number, root, ts, line in zip(
+            groups[places].tolist(),
+            rows["root"].tolist(),
+            rows["ts_event"].tolist(),
+            lines,
+            strict=True,
+        ):
+            if number not in self._groups:
+                self._groups[number] = _Group(root, item.roots[root], item.feed, ts)
+            self._groups[number].lines.append(line)
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         """The book closed all panes up to the tick before it handed it on: none is missing."""
@@ -230,10 +242,6 @@ class Pressure:
                 out.append(self._message(group))
 
     def _message(self, group: _Group) -> Message:
-        rows, windows, quality = _joined(group)
-        columns = (
-            rows[name].tolist() for name in ("instrument_id", "bid", "ask", "bid_size", "ask_size")
-        )
         instruments = tuple(
             InstrumentPressure(
                 instrument_id=instrument_id,
@@ -242,15 +250,13 @@ class Pressure:
                 ask_e9=ask if ask_size else None,
                 bid_size=bid_size,
                 ask_size=ask_size,
-                quality=score,
+                quality=quality,
                 windows={
                     window: dict(zip(WINDOW_SUMS, sums, strict=True))
-                    for window, sums in zip(_WINDOW_NAMES, of_windows, strict=True)
+                    for window, sums in zip(_WINDOW_NAMES, windows, strict=True)
                 },
             )
-            for instrument_id, bid, ask, bid_size, ask_size, score, of_windows in zip(
-                *columns, quality.tolist(), windows.tolist(), strict=True
-            )
+            for instrument_id, bid, ask, bid_size, ask_size, quality, windows in group.lines
         )
         value = RootPressure(root=group.name, ts_event=group.ts, instruments=instruments)
         return Message(PRESSURE, group.name, 0, value)
@@ -307,9 +313,9 @@ class Pressure:
         self._rates[state["fault_slots"]] = state["rates"]
         self._totals[state["fault_slots"]] = state["totals"]
         self._load(state["panes"], int(self._counts[kernel.LIVE]))
-        for number, root, name, feed, ts, *part in state["groups"]:
+        for number, root, name, feed, ts, lines in state["groups"]:
             if self._config.publish:
-                self._groups[number] = _Group(root, name, feed, ts, [tuple(part)])
+                self._groups[number] = _Group(root, name, feed, ts, list(lines))
             else:
                 self._roots["group"][root] = -1
 
@@ -325,24 +331,6 @@ class Pressure:
 
 
 _WINDOW_NAMES = tuple(str(window) for window in WINDOWS_S)
-
-
-def _by_group(groups: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each group's number and the places of its rows, in order; −1 is no group."""
-    places = np.flatnonzero(groups >= 0)
-    if places.size:
-        places = places[np.argsort(groups[places], kind="stable")]
-        numbers = groups[places]
-        cuts = np.flatnonzero(np.diff(numbers)) + 1
-        for part in np.split(places, cuts):
-            yield int(groups[part[0]]), part
-
-
-def _joined(group: _Group) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.float64]]:
-    if len(group.parts) > 1:
-        rows, windows, quality = zip(*group.parts, strict=True)
-        group.parts = [(np.concatenate(rows), np.concatenate(windows), np.concatenate(quality))]
-    return group.parts[0]
 
 
 def _entries(pool: int) -> NDArray[np.int64]:

@@ -451,15 +451,9 @@ def _columns(out):
 
 def _bytes(state):
     return {
-        name: [list(map(_plain, group)) for group in value]
-        if name == "groups"
-        else np.array(value).tobytes()
+        name: value if name == "groups" else np.array(value).tobytes()
         for name, value in state.items()
     }
-
-
-def _plain(value):
-    return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
 @given(streams())
