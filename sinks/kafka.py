@@ -81,6 +81,9 @@ class KafkaSink(FixedPartitionedSink[object, dict[str, Any]]):
     ) -> "KafkaPartition":
         """Resume or start one partition.
 
+        A resume, at the start of the flow, waits for the broker. A new partition, which the engine
+        builds when its first message comes, opens beside the flow; a failure is raised later.
+
         Raises:
             DeliveryError: The broker does not answer or refuses, or holds another output.
             StateError: The state belongs to another cluster, generation or number of partitions.
@@ -88,7 +91,9 @@ class KafkaSink(FixedPartitionedSink[object, dict[str, Any]]):
         cluster = self.prepare()
         number = int(for_part)
         writer = KafkaWriter(self._config, cluster, number, self._gate, resume_state)
-        writer.open()
+        writer.start()
+        if resume_state is not None:
+            writer.wait_open()
         with self._lock:
             if self._states is None or self._states.is_closed:
                 self._states = KafkaStates(self._config)

@@ -82,6 +82,7 @@ class KafkaWriter:
         self._offsets: dict[str, int] = self._resumed_offsets(state)
         self._outbox = Outbox(None if state is None else state["outbox"])
         self._changed = Condition()
+        self._is_open = False
         self._closing = False
         self._stop = Event()
         self._failure: IfdError | None = None
@@ -95,28 +96,28 @@ class KafkaWriter:
         self.on_commit: Callable[[int, int], None] | None = None
         """Called in the thread after a commit with its messages and its duration in ns."""
 
-    def open(self) -> None:
-        """Fence the predecessor, learn what the topics hold and start.
+    def start(self) -> None:
+        """Start the thread: fence the predecessor, read what the topics hold, then deliver."""
+        self._thread.start()
+
+    def wait_open(self) -> None:
+        """Wait until that is done; not longer than the broker is given to answer.
 
         Raises:
             DeliveryError: The broker does not answer or refuses, or holds another output.
             StateError: The topics are not those of the state.
         """
-        self._transactions.fence()
-        try:
-            # A topic just made may still be without a leader.
-            self._retry(self._settle, self._config.start_timeout_s)
-        except KafkaException as error:
-            raise start_error(self._config, error, LastError()) from None
-        self.counters.skipped, self.counters.delivered = self.counters.delivered, 0
-        self._thread.start()
+        with self._changed:
+            while not self._is_open and self._failure is None:
+                self._changed.wait(ROOM_CHECK_S)
+            self._raise_failure()
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Take messages; waits only while the outbox is full.
 
         Raises:
             DeliveryError: The thread has failed.
-            StateError: A seq is not the next of its (stream, root).
+            StateError: A seq is not the next of its (stream, root), or the thread has failed.
         """
         with self._changed:
             for item in entries:
@@ -126,13 +127,14 @@ class KafkaWriter:
             self._note_outbox()
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain copied state.
+        """Plain copied state. Waits for the start, so that no epoch is stored on a failed one.
 
         Raises:
             DeliveryError: The thread has failed.
+            StateError: The topics are not those of the state.
         """
+        self.wait_open()
         with self._changed:
-            self._raise_failure()
             return {
                 "version": self.STATE_VERSION,
                 "generation": self._config.generation,
@@ -217,6 +219,7 @@ class KafkaWriter:
 
     def _run(self) -> None:
         try:
+            self._open()
             while batch := self._next_batch():
                 self._deliver(batch)
         except _Stopped:
@@ -225,6 +228,20 @@ class KafkaWriter:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the flow must hear of it
             self._fail(DeliveryError(f"kafka: partition {self._partition}: {error!r}"))
+
+    def _open(self) -> None:
+        self._transactions.fence()
+        try:
+            # A topic just made may still be without a leader.
+            self._retry(self._settle, self._config.start_timeout_s)
+        except KafkaException as error:
+            raise start_error(self._config, error, LastError()) from None
+        with self._changed:
+            # What was found on the topics until now, the predecessor delivered.
+            self.counters.skipped += self.counters.delivered
+            self.counters.delivered = 0
+            self._is_open = True
+            self._changed.notify_all()
 
     def _fail(self, error: IfdError) -> None:
         with self._changed:

@@ -77,8 +77,10 @@ def assert_once_and_in_order(config, messages):
 
 
 def build(config, number=0, state=None, gate=None):
-    """One built partition of a sink of its own."""
-    return KafkaSink(config, gate).build_part("sink", f"{number:03d}", state)
+    """One built partition of a sink of its own, open."""
+    part = KafkaSink(config, gate).build_part("sink", f"{number:03d}", state)
+    part.writer.wait_open()
+    return part
 
 
 def kill(part):

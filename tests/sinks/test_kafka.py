@@ -343,6 +343,37 @@ def test_items_that_are_no_messages_are_passed_over(kafka):
     assert_once_and_in_order(kafka, [gap("ES", 1)])
 
 
+def test_a_new_partition_takes_messages_while_it_opens(kafka, monkeypatch):
+    deliver(before := build(kafka), [gap("ES", 1), gap("ES", 2)])
+    kill(before)
+    fence, may_open = Transactions.fence, threading.Event()
+
+    def wait_then_fence(transactions):
+        may_open.wait()
+        fence(transactions)
+
+    monkeypatch.setattr(Transactions, "fence", wait_then_fence)
+    part = KafkaSink(kafka).build_part("sink", "000", None)
+    part.write_batch([gap("ES", seq) for seq in range(1, 4)])
+    may_open.set()
+    part.snapshot()
+    part.close()
+    assert (part.writer.counters.skipped, part.writer.counters.delivered) == (2, 1)
+    assert_once_and_in_order(kafka, [gap("ES", seq) for seq in range(1, 4)])
+
+
+def test_a_partition_that_does_not_open_lets_no_epoch_be_stored(embedded_kafka, monkeypatch):
+    def refuse(_):
+        raise DeliveryError("refused")
+
+    monkeypatch.setattr(Transactions, "fence", refuse)
+    config = KafkaConfig(bootstrap_servers=embedded_kafka, generation="g1", topic_prefix="shut.")
+    part = KafkaSink(config).build_part("sink", "000", None)
+    with pytest.raises(DeliveryError, match="refused"):
+        part.snapshot()
+    part.close()
+
+
 @pytest.mark.kafka
 def test_a_zombie_is_fenced(apache, monkeypatch):
     """The predecessor hangs in the middle of a transaction and wakes up after its successor."""
