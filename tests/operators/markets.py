@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from random import Random
 from typing import Any
-
-import numpy as np
 
 from operators.model.evaluations import AUCTION, IMPLIED, NEW, STOP
 from operators.model.items import Evaluations, Findings
@@ -14,24 +14,22 @@ from tests.evaluations import ASK, BID, Row, e9, execution, fault, fill, pane
 
 def market(seed: int, rows: int, instruments: int = 3) -> list[Row]:
     """Executions, panes and faults of several instruments of two roots, ES and NQ."""
-    rng = np.random.default_rng(seed)
+    rng = Random(seed)
     s = 0.0
     out: list[Row] = []
     for _ in range(rows):
-        s += float(
-            rng.choice([0.0, 0.001, 0.004, 0.3, 1.0, 7.0], p=[0.2, 0.2, 0.2, 0.2, 0.18, 0.02])
-        )
-        instrument_id = int(rng.integers(1, instruments + 1))
+        s += rng.choice((0.0, 0.0, 0.001, 0.001, 0.004, 0.004, 0.3, 0.3, 1.0, 7.0))
+        instrument_id = rng.randint(1, instruments)
         more: dict[str, Any] = {
             "instrument_id": instrument_id,
             "root": (instrument_id - 1) % 2,
-            "quality": float(rng.choice([1.0, 0.9, 0.5], p=[0.8, 0.15, 0.05])),
+            "quality": 0.5 if rng.random() < 0.05 else rng.choice((1.0, 1.0, 0.9)),
             "sessions": 7,
-            "dirty": bool(rng.random() < 0.03),
+            "dirty": rng.random() < 0.03,
         }
         kind = rng.random()
         if kind < 0.02:
-            out.append(fault(s, **{**more, "dirty": bool(rng.random() < 0.5)}))
+            out.append(fault(s, **{**more, "dirty": rng.random() < 0.5}))
         elif kind < 0.5:
             out.append(_pane(rng, s, more))
         else:
@@ -42,7 +40,7 @@ def market(seed: int, rows: int, instruments: int = 3) -> list[Row]:
 def cut(item: Evaluations, places: Iterable[int]) -> list[Evaluations]:
     """The same rows as several items, cut before each of `places`."""
     edges = [0, *sorted({place for place in places if 0 < place < item.rows.size}), item.rows.size]
-    return [_part(item, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [_part(item, a, b) for a, b in pairwise(edges)]
 
 
 def messages(items: Iterable[Flowing]) -> dict[tuple[str, str], list[Any]]:
@@ -64,56 +62,57 @@ def _part(item: Evaluations, start: int, stop: int) -> Evaluations:
     return replace(item, rows=item.rows[start:stop], **parts)
 
 
-def _pane(rng: np.random.Generator, s: float, more: dict[str, Any]) -> Row:
-    warm = bool(rng.random() < 0.8)
-    buy, sell = (int(v) for v in rng.integers(0, 200, 2))
-    stops = [int(v) for v in rng.integers(0, 30, 2)] if rng.random() < 0.3 else [0, 0]
+def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
+    warm = rng.random() < 0.8
+    buy, sell = rng.randrange(200), rng.randrange(200)
+    stops = (rng.randrange(30), rng.randrange(30)) if rng.random() < 0.3 else (0, 0)
+    mids2 = e9(BID) + e9(ASK)
     return pane(
         s,
         **more,
         stop_buy=stops[0],
         stop_sell=stops[1],
         windows={5: {"buy": buy, "sell": sell}, 60: {"buy": sell, "sell": buy}},
-        mids2={60: int(rng.choice([0, e9(BID) + e9(ASK), e9(BID) + e9(ASK) + e9(1)]))},
+        mids2={60: rng.choice((0, mids2, mids2 + e9(1)))},
         z={
-            "pressure_5": float(rng.normal(0.5, 2.0)),
-            "absorption_60": float(rng.normal(0, 3)),
+            "pressure_5": rng.gauss(0.5, 2.0),
+            "absorption_60": rng.gauss(0.0, 3.0),
             "stops_5": 3.5,
         }
         if warm
         else {},
-        tail_p={"stops_5": float(rng.choice([1e-4, 0.2])), "absorption_60": 0.01} if warm else {},
+        tail_p={"stops_5": rng.choice((1e-4, 0.2)), "absorption_60": 0.01} if warm else {},
     )
 
 
-def _execution(rng: np.random.Generator, s: float, more: dict[str, Any]) -> Row:
-    side = int(rng.choice([1, -1]))
-    kind = int(rng.choice([NEW, STOP, IMPLIED, AUCTION], p=[0.6, 0.3, 0.05, 0.05]))
+def _execution(rng: Random, s: float, more: dict[str, Any]) -> Row:
+    side = rng.choice((1, -1))
+    kind = rng.choice(
+        (NEW, NEW, NEW, NEW, NEW, NEW, STOP, STOP, STOP, rng.choice((IMPLIED, AUCTION)))
+    )
     fills: Sequence[dict[str, Any]] = ()
     if rng.random() < 0.3:
-        order, refills = int(rng.integers(1, 6)), int(rng.integers(1, 40))
-        hidden = int(rng.integers(0, 10))
-        fills = [
-            fill(99, 1, side=-side),
-            fill(
-                order, 5, side=-side, hidden=hidden, hidden_total=3 * refills + hidden,
-                refills=refills,
-            ),
-        ]  # fmt: skip
-    warm = bool(rng.random() < 0.7)
+        refills, hidden = rng.randint(1, 40), rng.randrange(10)
+        iceberg = fill(
+            rng.randint(1, 5),
+            5,
+            side=-side,
+            hidden=hidden,
+            hidden_total=3 * refills + hidden,
+            refills=refills,
+        )
+        fills = (fill(99, 1, side=-side), iceberg)
+    warm = rng.random() < 0.7
     return execution(
         s,
         side if kind in (NEW, STOP) else 0,
-        int(rng.integers(1, 160)),
-        levels=int(rng.integers(1, 5)),
-        price=(ASK if side > 0 else BID) + 0.25 * int(rng.integers(-2, 3)),
+        rng.randint(1, 160),
+        levels=rng.randint(1, 4),
+        price=(ASK if side > 0 else BID) + 0.25 * rng.randint(-2, 2),
         aggressor=kind,
         fills=fills,
         z={"size": 3.0, "hidden": 4.0} if warm else {},
-        tail_p={
-            "size": float(rng.choice([1e-5, 5e-4, 0.3])),
-            "hidden": float(rng.choice([1e-4, 0.3])),
-        }
+        tail_p={"size": rng.choice((1e-5, 5e-4, 0.3)), "hidden": rng.choice((1e-4, 0.3))}
         if warm
         else {},
         **more,

@@ -12,11 +12,12 @@ from operators.model.items import Definition, Findings, Instrument, Tick
 from operators.model.signals import Gap, Pressure
 from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS, Message
 from operators.signal_book import LifeConfig
-from operators.weigh import WeighConfig
+from operators.weigh import KINDS, WeighConfig
 from tests.evaluations import ASK, BID, FEED, e9, evaluations, execution, fault, fill, ns, pane
 from tests.operators.markets import cut, market, messages
 
-MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 150))
+MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 120))
+SHORT_MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 40))
 ESH4 = Instrument(FEED, 1, "ESH4", "ES", "setting", 0)
 ES = Definition(
     FEED, 1, 0, "ESH4", "F", "ES", 250_000_000, None, 50_000_000_000, "USD", None, None, "", None
@@ -396,7 +397,7 @@ def test_any_cut_gives_the_same_signals_and_state(shape, places):
     assert first.report() == second.report()
 
 
-@given(MARKETS)
+@given(SHORT_MARKETS)
 def test_row_by_row_with_a_restart_after_each_gives_the_same(shape):
     detect, whole = Detect(DetectConfig()), evaluations(market(*shape))
     expected = messages(Analyze(AnalyzeConfig()).on_items(Detect(DetectConfig()).on_items([whole])))
@@ -502,3 +503,11 @@ def test_times_of_a_roots_signals_do_not_go_back():
 
 def test_a_replaced_config_is_another_config():
     assert replace(AnalyzeConfig(), params="x") != AnalyzeConfig()
+
+
+def test_the_random_markets_exercise_every_detector_and_every_change():
+    out = through(*(evaluations(market(seed, 300)) for seed in range(3)))
+    found = [m.value for m in out if isinstance(m, Message) and m.stream == SIGNALS]
+    assert {one.change for one in found} == {"opened", "updated", "closed", "retracted"}
+    assert len({one.kind for one in found}) >= 4
+    assert {e.detector for one in found for e in one.evidence} == set(KINDS)
