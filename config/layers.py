@@ -105,12 +105,7 @@ def environment_layer(
         origin = f"{shown}{name}"
         path = _path(name, keys)
         key = _key(path, keys, origin=origin, name=name)
-        value = _typed(key, path, text, origin, is_text=True)
-        if key.is_table and path == key.path:
-            assert isinstance(value, dict)
-            layer.update({(*path, k): Value(v, origin) for k, v in value.items()})
-        else:
-            layer[path] = Value(value, origin)
+        layer |= _entries(key, path, _typed(key, path, text, origin, is_text=True), origin)
     return layer
 
 
@@ -127,13 +122,20 @@ def given_layer(given: Mapping[str, object], keys: Mapping[KeyPath, Key], *, sho
     for name, value in given.items():
         path = tuple(name.split("."))
         key = _key(path, keys, origin=shown, name=name)
-        layer[path] = Value(_typed(key, path, value, shown, is_text=False), shown)
+        layer |= _entries(key, path, _typed(key, path, value, shown, is_text=False), shown)
     return layer
 
 
 def variable_of(path: KeyPath) -> str:
     """Name of the environment variable of a key."""
     return PREFIX + DELIMITER.join(path).upper()
+
+
+def _entries(key: Key, path: KeyPath, value: object, origin: str) -> Layer:
+    """The value under its path; a whole table under the path of each of its names."""
+    if path == key.path and isinstance(value, dict):
+        return {(*path, name): Value(entry, origin) for name, entry in value.items()}
+    return {path: Value(value, origin)}
 
 
 def _leaves(path: KeyPath, tables: Mapping[str, Any], keys: Mapping[KeyPath, Key]) -> Iterator[Any]:

@@ -109,6 +109,11 @@ def test_profile_may_stand_in_dotenv(folder):
     )
 
 
+def test_a_table_of_a_command_line_joins_the_others(folder):
+    settings = load(folder, {"flow.roots": {"ESH4": "X"}}, IFD_FLOW__ROOTS__NQH4="NQ")
+    assert settings.flow.roots == {"ESH4": "X", "NQH4": "NQ"}
+
+
 def test_tables_and_lists_are_read_from_a_variable(folder):
     for text in ('{"ES": 1, "NQ": 2}', "ES=1,NQ=2"):
         settings = load(folder, IFD_FLOW__SHARDS="3", IFD_FLOW__SHARD_OVERRIDES=text)

@@ -56,7 +56,7 @@ def test_what_was_unused_for_long_goes_and_what_is_not_ours_stays(project, monke
 def test_a_place_that_cannot_be_made_is_passed_over(project, monkeypatch):
     (project / "file").write_text("")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(project / "file"))
-    monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(project))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(project))
     assert use_kernel_cache().parent.name == f"ifd-kernels-{os.getuid()}"
 
 

@@ -1,0 +1,52 @@
+import pytest
+
+from config.settings import load_settings
+from connectors.dbn_file import Hooks
+from dataflows.edges import file_source, roots_of, sinks_of
+from dataflows.store import Store
+from operators.model.errors import ConfigError, FeedError
+from sinks.gate import Gate
+from tests.tape import tape
+
+STORE = Store(generation="g", created_ns=5_000_000, shards=1, params="p")
+
+
+def settings(**given):
+    return load_settings(
+        {key.replace("__", "."): value for key, value in given.items()}, environ={}
+    )
+
+
+def test_a_worker_without_files_is_told_so():
+    with pytest.raises(ConfigError, match=r"source\.paths: expected at least one DBN file"):
+        file_source(settings(), Hooks())
+
+
+def test_a_missing_file_is_named_at_the_start(tmp_path):
+    with pytest.raises(FeedError, match=r"none\.dbn"):
+        file_source(settings(source__paths=[str(tmp_path / "none.dbn")]), Hooks())
+
+
+def test_the_feed_is_the_partition(tmp_path):
+    (tmp_path / "a.dbn").write_bytes(tape("1 R").tobytes())
+    source = file_source(
+        settings(source__paths=[str(tmp_path / "a.dbn")], source__feed="other"), Hooks()
+    )
+    assert source.list_parts() == ["other"]
+
+
+def test_options_go_with_their_future_and_settings_rule():
+    roots = roots_of(settings(flow__shards=3, flow__roots={"ESH4": "X"}))
+    assert roots.shards == 3
+    assert roots.products["E1A"] == "ES"
+    assert roots.assigned == {"ESH4": "X"}
+
+
+def test_sinks_are_those_that_settings_name(tmp_path):
+    assert sinks_of(settings(), STORE, Gate()) == {}
+    both = sinks_of(
+        settings(kafka__bootstrap_servers="127.0.0.1:1", source__summary_directory=str(tmp_path)),
+        STORE,
+        Gate(),
+    )
+    assert list(both) == ["kafka", "summary"]
