@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from operators.book import Book, BookConfig
-from operators.model.evaluations import EVAL_DTYPE
+from operators.model.evaluations import EVAL_DTYPE, EXECUTION, FILL_DTYPE
 from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT, MBO_DTYPE, NS_PER_S
 from operators.model.streams import Message
@@ -139,14 +139,21 @@ def _faults(item: MboRows) -> Any:
     return np.zeros(item.rows.size, np.uint16) if item.faults is None else item.faults
 
 
-def output_bytes(out: list[Any]) -> bytes:
-    """Rows and fills of an output in one piece of bytes that no cut changes."""
+def joined_rows(out: list[Any]) -> tuple[Any, Any]:
+    """All evaluation rows of an output, and their fills, as if it had been one piece."""
     rows = [item.rows.copy() for item in out if isinstance(item, Evaluations)]
     fills = [item.fills for item in out if isinstance(item, Evaluations)]
     base = 0
     for part, own in zip(rows, fills, strict=True):
-        executions = part["kind"] == 1
+        executions = part["kind"] == EXECUTION
         part["fill_first"][executions] += base
         part["fill_stop"][executions] += base
         base += own.size
-    return b"".join(part.tobytes() for part in [*rows, *fills])
+    none = np.zeros(0, EVAL_DTYPE), np.zeros(0, FILL_DTYPE)
+    return np.concatenate([none[0], *rows]), np.concatenate([none[1], *fills])
+
+
+def output_bytes(out: list[Any]) -> bytes:
+    """Rows and fills of an output as bytes that no cut changes."""
+    rows, fills = joined_rows(out)
+    return bytes(rows.tobytes() + fills.tobytes())

@@ -3,8 +3,7 @@
 import pickle
 import random
 
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.book import Book, BookConfig
@@ -96,7 +95,7 @@ def test_a_snapshot_is_no_live_view(seed, records):
     assert book.report() == other.report()
 
 
-@pytest.mark.slow
+@settings(max_examples=5)
 @given(SEEDS)
 def test_long_streams_with_many_orders(seed):
     items = hostile_items(seed, 3000, orders=500, calm=1.0)

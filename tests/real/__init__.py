@@ -1,0 +1,1 @@
+"""Tests on real market data, which is never committed."""
