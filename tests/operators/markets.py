@@ -6,10 +6,19 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+from operators.detect import DetectConfig
+from operators.detectors.signed_pressure import SignedPressureConfig
+from operators.detectors.stop_run import StopRunConfig
 from operators.model.evaluations import AUCTION, IMPLIED, NEW, STOP
 from operators.model.items import Evaluations, Findings
 from operators.model.streams import Flowing, Message
 from tests.evaluations import ASK, BID, Row, e9, execution, fault, fill, pane
+
+SENSITIVE = DetectConfig(
+    signed_pressure=SignedPressureConfig(threshold=2.5),
+    stop_run=StopRunConfig(count_min=1, size_min=1),
+)
+"""In a random market every detector sees something."""
 
 
 def market(seed: int, rows: int, instruments: int = 3) -> list[Row]:

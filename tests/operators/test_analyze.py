@@ -13,8 +13,20 @@ from operators.model.signals import Gap, Pressure
 from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS, Message
 from operators.signal_book import LifeConfig
 from operators.weigh import KINDS, WeighConfig
-from tests.evaluations import ASK, BID, FEED, e9, evaluations, execution, fault, fill, ns, pane
-from tests.operators.markets import cut, market, messages
+from tests.evaluations import (
+    ASK,
+    BID,
+    FEED,
+    e9,
+    evaluations,
+    execution,
+    fault,
+    fill,
+    found_in,
+    ns,
+    pane,
+)
+from tests.operators.markets import SENSITIVE, cut, market, messages
 
 MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 120))
 SHORT_MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 40))
@@ -383,7 +395,7 @@ def test_other_items_pass_and_findings_do_not():
 
 
 def both(config=None):
-    return Detect(DetectConfig()), Analyze(config or AnalyzeConfig())
+    return Detect(SENSITIVE), Analyze(config or AnalyzeConfig())
 
 
 @given(MARKETS, st.lists(st.integers(0, 150), max_size=12))
@@ -399,8 +411,8 @@ def test_any_cut_gives_the_same_signals_and_state(shape, places):
 
 @given(SHORT_MARKETS)
 def test_row_by_row_with_a_restart_after_each_gives_the_same(shape):
-    detect, whole = Detect(DetectConfig()), evaluations(market(*shape))
-    expected = messages(Analyze(AnalyzeConfig()).on_items(Detect(DetectConfig()).on_items([whole])))
+    detect, whole = Detect(SENSITIVE), evaluations(market(*shape))
+    expected = messages(Analyze(AnalyzeConfig()).on_items(Detect(SENSITIVE).on_items([whole])))
     state, out = None, []
     for part in cut(whole, range(whole.rows.size)):
         analyze = Analyze(AnalyzeConfig(), state)
@@ -411,7 +423,7 @@ def test_row_by_row_with_a_restart_after_each_gives_the_same(shape):
 
 @given(st.integers(0, 10_000))
 def test_each_stream_is_numbered_without_a_hole_and_revisions_too(seed):
-    found = messages(through(evaluations(market(seed, 200))))
+    found = messages(through(evaluations(market(seed, 200)), detect=SENSITIVE))
     for (stream, _), values in found.items():
         assert [seq for seq, _ in values] == list(range(1, len(values) + 1))
         if stream != SIGNALS:
@@ -431,7 +443,9 @@ def test_each_stream_is_numbered_without_a_hole_and_revisions_too(seed):
 @given(st.integers(0, 10_000))
 def test_at_most_one_signal_of_a_kind_is_open_and_none_in_its_cooldown(seed):
     open_, ended = {}, {}
-    for (stream, root), values in messages(through(evaluations(market(seed, 300)))).items():
+    for (stream, root), values in messages(
+        through(evaluations(market(seed, 300)), detect=SENSITIVE)
+    ).items():
         for _, signal in values if stream == SIGNALS else ():
             key = (root, signal.side, signal.kind)
             if signal.change == "opened":
@@ -506,8 +520,9 @@ def test_a_replaced_config_is_another_config():
 
 
 def test_the_random_markets_exercise_every_detector_and_every_change():
-    out = through(*(evaluations(market(seed, 300)) for seed in range(3)))
+    out = through(*(evaluations(market(seed, 300)) for seed in range(3)), detect=SENSITIVE)
     found = [m.value for m in out if isinstance(m, Message) and m.stream == SIGNALS]
     assert {one.change for one in found} == {"opened", "updated", "closed", "retracted"}
     assert len({one.kind for one in found}) >= 4
-    assert {e.detector for one in found for e in one.evidence} == set(KINDS)
+    items = Detect(SENSITIVE).on_items([evaluations(market(0, 600))])
+    assert {one.detector for one in found_in(items)} == set(KINDS)

@@ -20,7 +20,7 @@ from operators.model.evaluations import AUCTION, STOP
 from operators.model.items import Findings, Instrument, Tick
 from operators.model.streams import Message
 from tests.evaluations import FEED, e9, evaluations, execution, fill, found_in, ns, pane
-from tests.operators.markets import cut, market, messages
+from tests.operators.markets import SENSITIVE, cut, market, messages
 
 DETECTORS = {
     "sweep": sweep,
@@ -61,7 +61,7 @@ def test_each_detector_says_what_it_sees_when_it_errs_and_from_whom_it_is(detect
 @given(MARKETS, st.lists(st.integers(0, 150), max_size=12))
 def test_any_cut_gives_the_same_evidence_and_state(shape, places):
     whole = evaluations(market(*shape))
-    one, other = Detect(DetectConfig()), Detect(DetectConfig())
+    one, other = Detect(SENSITIVE), Detect(SENSITIVE)
     assert messages(run(one, [whole])) == messages(run(other, cut(whole, places)))
     assert pickle.dumps(one.report()) == pickle.dumps(other.report())
     assert same(one.snapshot(), other.snapshot())
@@ -70,10 +70,10 @@ def test_any_cut_gives_the_same_evidence_and_state(shape, places):
 @given(SHORT_MARKETS)
 def test_row_by_row_with_a_restart_after_each_gives_the_same(shape):
     whole = evaluations(market(*shape))
-    expected = messages(run(Detect(DetectConfig()), [whole]))
+    expected = messages(run(Detect(SENSITIVE), [whole]))
     state, out = None, []
     for part in cut(whole, range(whole.rows.size)):
-        operator = Detect(DetectConfig(), state)
+        operator = Detect(SENSITIVE, state)
         out += operator.on_items([part])
         state = pickle.loads(pickle.dumps(operator.snapshot()))
     assert messages(out) == expected
@@ -81,7 +81,7 @@ def test_row_by_row_with_a_restart_after_each_gives_the_same(shape):
 
 def test_a_snapshot_is_no_live_view():
     first, second = cut(evaluations(market(3, 400)), [200])
-    operator = Detect(DetectConfig())
+    operator = Detect(SENSITIVE)
     operator.on_items([first])
     snapshot = operator.snapshot()
     before = pickle.dumps(snapshot)
@@ -93,13 +93,13 @@ def test_a_snapshot_is_no_live_view():
 def test_input_is_not_written_to_and_the_same_input_gives_the_same():
     item = evaluations(market(4, 300))
     before = item.rows.tobytes(), item.fills.tobytes(), item.z.tobytes()
-    one, other = run(Detect(DetectConfig()), [item]), run(Detect(DetectConfig()), [item])
+    one, other = run(Detect(SENSITIVE), [item]), run(Detect(SENSITIVE), [item])
     assert messages(one) == messages(other)
     assert before == (item.rows.tobytes(), item.fills.tobytes(), item.z.tobytes())
 
 
 def test_state_stays_within_its_bound_on_a_long_tape():
-    operator = Detect(replace(DetectConfig(), native_iceberg=native_iceberg_config(8)))
+    operator = Detect(replace(SENSITIVE, native_iceberg=native_iceberg_config(8)))
     for seed in range(5):
         operator.on_items([evaluations(market(seed, 800, instruments=5))])
     state = operator.snapshot()["detectors"]
