@@ -120,7 +120,14 @@ def assemble(
     baseline = settings.source.baseline
     history = load_baseline(Path(baseline)) if baseline else None
     gate = Gate()
-    source = file_source(settings, replace(hooks, may_read=gate.is_open))
+
+    def stopping() -> bool:
+        if hooks.stop():
+            gate.drain()  # A full outbox must not hold up a clean stop.
+            return True
+        return False
+
+    source = file_source(settings, replace(hooks, may_read=gate.is_open, stop=stopping))
     sinks = {**sinks_of(settings, store, gate), **(extra_sinks or {})}
     if not sinks:
         raise ConfigError(

@@ -48,7 +48,11 @@ def roots_of(settings: Settings) -> RootsConfig:
 
 
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
-    """Step id → sink: Kafka if a broker is set, a summary if a folder for it is."""
+    """Step id → sink: Kafka if a broker is set, a summary if a folder for it is.
+
+    Raises:
+        DeliveryError: the broker does not answer, or refuses.
+    """
     sinks: dict[str, Sink[Any]] = {}
     if settings.kafka.bootstrap_servers:
         kafka = replace(
@@ -56,7 +60,10 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
             generation=store.generation,
             generation_ts_ms=store.created_ns // 1_000_000,
         )
-        sinks["kafka"] = KafkaSink(kafka, gate)
+        sink = KafkaSink(kafka, gate)
+        # Here rather than in the engine, so that an absent broker is one line and no traceback.
+        sink.prepare()
+        sinks["kafka"] = sink
     if settings.source.summary_directory:
         sinks["summary"] = SummarySink(
             Path(settings.source.summary_directory), settings.flow.shards

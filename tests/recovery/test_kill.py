@@ -133,10 +133,10 @@ def test_two_processes_killed_and_stopped_together_leave_the_same(
 
 @pytest.mark.kafka
 def test_killed_often_on_apache_kafka(
-    tape: Path, undisturbed: Held, apache_kafka: str, tmp_path: Path
+    tape: Path, undisturbed: Held, apache_servers: str, tmp_path: Path
 ) -> None:
-    done, _ = kill_often(tape, apache_kafka, tmp_path / "store", kills=5, seed=23)
+    done, _ = kill_often(tape, apache_servers, tmp_path / "store", kills=5, seed=23)
     assert done >= 2
-    found = held(apache_kafka)
+    found = held(apache_servers)
     assert found.has_each_once()
     assert found.digest == undisturbed.digest
