@@ -106,7 +106,8 @@ class _Run:
             sharded = self._table.on_header(piece)
         else:
             sharded = self._table.on_item(piece)
-        for shard, items in _grouped(sharded).items():
+        for shard, received in _grouped(sharded).items():
+            items = received
             chain = self._chains.get(shard) or self._chain(shard)
             for name, operator in zip(NAMES, chain, strict=True):
                 with self.watches[name]:

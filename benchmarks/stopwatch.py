@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from time import perf_counter_ns, process_time_ns
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(slots=True)
@@ -16,13 +16,16 @@ class Stopwatch:
     _wall_at: int = 0
     _cpu_at: int = 0
 
-    def __enter__(self) -> "Stopwatch":
+    def __enter__(self) -> Self:
         self._cpu_at = process_time_ns()
         self._wall_at = perf_counter_ns()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.wall_ns += perf_counter_ns() - self._wall_at
         self.cpu_ns += process_time_ns() - self._cpu_at

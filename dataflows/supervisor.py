@@ -58,7 +58,7 @@ class Cluster:
         return any(process.poll() is None for process in self._processes)
 
     def wait(self) -> int:
-        """Until all have ended, or one failed and the rest is stopped: the first code not 0, or 0."""
+        """Until all have ended, or one failed and the rest is stopped: first code not 0, or 0."""
         while True:
             codes = [process.poll() for process in self._processes]
             failed = [code for code in codes if code not in (None, 0)]
