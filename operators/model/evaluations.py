@@ -169,7 +169,7 @@ JUDGED: Final = (
     "size",
     "hidden",
 )
-"""Metrics compared with what is normal at this time of day, in the order of columns of z and tail_p.
+"""Metrics compared with what is normal at this time of day, in the order of z and tail_p.
 
 pressure_W: ln((buy + a)/(sell + a)) over W seconds; ofi_W: order-flow imbalance of levels 1–10;
 absorption_60: net aggressor contracts per tick they moved the mid, positive where bids held;
@@ -178,4 +178,4 @@ These stand on pane rows; `size` and `hidden` of the aggressor order stand on ex
 """
 
 JUDGED_SIGNED: Final = 7
-"""The first so many of JUDGED have a sign: + where flow pushes up. The others never have one."""
+"""The first so many of JUDGED have a sign: + where flow pushes up. The others are at least 0."""
