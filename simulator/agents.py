@@ -34,12 +34,12 @@ RESTING_SIZE_QUANTILES: Final = (
 
 DISTANCE_QUANTILES: Final = (
     (0.0, 0.0),
-    (0.62, 0.0),
-    (0.68, 1.0),
+    (0.60, 0.0),
+    (0.66, 1.0),
     (0.71, 2.0),
-    (0.79, 10.0),
-    (0.88, 30.0),
-    (0.96, 80.0),
+    (0.86, 10.0),
+    (0.92, 30.0),
+    (0.97, 80.0),
     (1.0, 200.0),
 )
 """Ticks between a passive order and the best price of its side, about as on ESH4, where 55 % of

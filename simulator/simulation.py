@@ -316,6 +316,8 @@ def _market(config: SimulationConfig, specs: Sequence[InstrumentSpec]) -> Market
     shares = np.array([spec.weight for spec in specs]) ** 0.35
     wanted = np.maximum(config.resting_orders * shares / shares.sum(), RESTING_MIN)
     targets = wanted.astype(np.int64)
+    # What rounding down has left over goes to the first ones.
+    targets[: max(0, config.resting_orders - int(targets.sum()))] += 1
     orders_max = int(targets.sum() * 1.15) + 8 * len(specs) + 20_000
     market = listed_market(specs, targets, orders_max, config.seed)
     x = market.instruments

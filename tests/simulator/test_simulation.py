@@ -13,7 +13,7 @@ from simulator.simulation import Simulation, SimulationConfig, session, sessions
 from tests.simulator.replay import Replay
 
 BUSY = SimulationConfig(
-    seed=7, duration_s=None, records=40_000, records_per_s=800, institutions=True
+    seed=7, duration_s=None, records=40_000, records_per_s=150, institutions=True
 )
 
 
