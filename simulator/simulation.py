@@ -20,7 +20,7 @@ from simulator.agents import (
     day_activity,
     quantile_table,
 )
-from simulator.agents_kernel import Flow, populate, run
+from simulator.agents_kernel import Flow, populate
 from simulator.auction_kernel import auction, gather
 from simulator.exchange import listed_market
 from simulator.exchange_records import clear, write_snapshot
@@ -33,6 +33,7 @@ from simulator.exchange_state import (
 )
 from simulator.institutions import Label, first_due, labels, schedule
 from simulator.instruments import InstrumentSpec, universe
+from simulator.simulation_kernel import run
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
 GATHER_NS: Final = 30 * NS_PER_S
