@@ -237,6 +237,12 @@ def test_every_hop_of_the_architecture_exists():
     assert not missing, "ARCHITECTURE.md names what is not there: " + ", ".join(missing)
 
 
+def test_one_record_walks_every_hop_in_order():
+    text = (ROOT / "tests" / "test_one_record.py").read_text()
+    walked = re.findall(r"^    # \d+ ([\w/.]+\.\w+) : ([\w.]+)$", text, re.MULTILINE)
+    assert walked == hops()
+
+
 def test_every_link_of_the_pages_leads_somewhere():
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     assert len(pages) >= 4
