@@ -34,11 +34,13 @@ class NativeIcebergConfig:
     """Hidden contracts of one order that count whatever its refills, at least 1."""
     tail_p_max: float = 1e-3
     """Share of the baseline's aggressors that met as many hidden contracts, 0…0.5, excluded."""
+    rare_min: int = 10
+    """Hidden contracts of one order below which rarity does not count, at least 1."""
     orders_max: int = 4096
     """Orders remembered, at least 1; the longest unseen is forgotten and may be told anew."""
 
     def __post_init__(self) -> None:
-        for name in ("refills_min", "hidden_min", "orders_max"):
+        for name in ("refills_min", "hidden_min", "rare_min", "orders_max"):
             if (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be at least 1, was {value}")
         if not 0 < self.tail_p_max < 0.5:
@@ -51,7 +53,7 @@ class NativeIceberg:
     For a resting order o after a fill that showed or took hidden contracts:
 
         refills(o) ≥ refills_min, or hidden(o) ≥ hidden_min,
-        or tail_p(hidden contracts that this aggressor met) ≤ tail_p_max
+        or tail_p(hidden contracts that this aggressor met) ≤ tail_p_max and hidden(o) ≥ rare_min
 
     It is given once per order, and again each time refills or hidden contracts have doubled, and
     then replaces the earlier. The side is the resting order's: an iceberg on the bid buys.
@@ -106,11 +108,11 @@ class NativeIceberg:
     ) -> None:
         config = self._config
         z, tail_p = points.judged(index, HIDDEN)
-        rare = tail_p is not None and tail_p <= config.tail_p_max
         for fill in fills:
             order_id, _, _, hidden, hidden_total, refills, side = fill
             if hidden <= 0 or side == 0:
                 continue
+            rare = self._is_rare(tail_p, hidden_total)
             key = (row.instrument_id, order_id)
             told = self._told.pop(key, None)
             if told is not None:
@@ -120,9 +122,16 @@ class NativeIceberg:
             elif not (rare or refills >= config.refills_min or hidden_total >= config.hidden_min):
                 continue
             self._remember(key, (refills, hidden_total))
-            evidence = self._evidence(points, row, index, fill, z, tail_p)
+            judged = (z, tail_p) if rare else (None, None)
+            evidence = self._evidence(points, row, index, fill, *judged)
             mid_e9 = row.mid_e9(evidence.price_e9)
             found.append(Found(index, order_id, mid_e9, tail_p is not None, evidence))
+
+    def _is_rare(self, tail_p: float | None, hidden_total: int) -> bool:
+        config = self._config
+        return (
+            tail_p is not None and tail_p <= config.tail_p_max and hidden_total >= config.rare_min
+        )
 
     def _remember(self, key: tuple[int, int], told: tuple[int, int]) -> None:
         if len(self._told) >= self._config.orders_max:
@@ -141,11 +150,10 @@ class NativeIceberg:
     ) -> Evidence:
         config = self._config
         order_id, price_e9, _, _, hidden_total, refills, side = fill
-        rare = tail_p is not None and tail_p <= config.tail_p_max
         strength = max(
             1 + math.log2(max(refills, 1)), 2 + math.log2(hidden_total / config.hidden_min)
         )
-        if tail_p is not None and rare:
+        if tail_p is not None:
             strength = max(strength, strength_of_tail(tail_p))
         by_refills = refills >= config.refills_min
         symbol = points.symbol(row.instrument_id)
@@ -156,9 +164,9 @@ class NativeIceberg:
             symbol=symbol,
             side=side_name(side),
             strength=clipped(strength),
-            structural=not rare,
-            z=z if rare else None,
-            tail_p=tail_p if rare else None,
+            structural=tail_p is None,
+            z=z,
+            tail_p=tail_p,
             window_s=0,
             size=hidden_total,
             measure=float(refills) if by_refills else float(hidden_total),
@@ -169,7 +177,7 @@ class NativeIceberg:
                 f"Iceberg on the {'bid' if side > 0 else 'ask'} of {symbol} at"
                 f" {price_text(price_e9)}: {refills} {'refill' if refills == 1 else 'refills'},"
                 f" {hidden_total} hidden lots (order {order_id})"
-                f"{rarity_text(tail_p) if rare else ''}"
+                f"{rarity_text(tail_p)}"
             ),
             order_ids=(order_id,),
             sequence_first=row.sequence_first,

@@ -59,10 +59,12 @@ ALARM_DTYPE: Final = np.dtype(
 class SignedPressureConfig:
     """When pressure counts as persistent."""
 
-    drift: float = 0.5
+    drift: float = 1.25
     """k: z of a window that is tolerated for ever, above 0."""
-    threshold: float = 8.0
+    threshold: float = 10.0
     """h: sum of excess z at which an alarm is given, above 0."""
+    spread: float = 1.9
+    """σ: long-run standard deviation of z, at least 1, which it is if windows are independent."""
     z_max: float = 4.0
     """A single window's z is clipped to ± this, above `drift`."""
     idle_ns_max: int = 300_000_000_000
@@ -74,6 +76,8 @@ class SignedPressureConfig:
                 raise ValueError(f"{name} must be above 0, was {value}")
         if not self.z_max > self.drift:
             raise ValueError(f"z_max must be above drift, {self.drift}, was {self.z_max}")
+        if not self.spread >= 1:
+            raise ValueError(f"spread must be at least 1, was {self.spread}")
         if self.idle_ns_max < WINDOW_S * NS_PER_S:
             raise ValueError(
                 f"idle_ns_max must be at least {WINDOW_S * NS_PER_S}, was {self.idle_ns_max}"
@@ -90,15 +94,20 @@ class SignedPressure:
     next, until its g returns to 0 (hysteresis). Over the run since g was last 0, of n steps with
     mean z̄:
 
-        strength = z̄·√n, clipped to 6      (the z of the mean; by default 4 at least, then 2.8)
+        strength = z̄·√n/σ, clipped to 6    (the z of the mean; by default at least 3.7, then 2.6)
 
     k, h, z_max are in units of robust z. Nothing is done without a baseline, and a dirty book or
     low quality starts both sums anew.
 
-    Expected false alarms: for independent Gaussian z Siegmund's approximation gives a mean of
-    (exp(2kb) − 2kb − 1)/(2k²) steps per side with b = h + 1.166; at the default 19,100 steps, one
-    alarm in 13 hours of a continuously trading instrument, both sides together. Aggressor signs are
-    autocorrelated for about 20 orders, so that thick markets alarm more often where 5 s hold fewer.
+    Expected false alarms: after Siegmund's approximation one per side in
+
+        (exp(2kb) − 2kb − 1)/(2k²) steps,  k = drift/σ, b = threshold/σ + 1.166
+
+    Flow persists for many orders, so that z of neighbouring windows is alike and σ is not 1: in the
+    simulated market without institutions z has a standard deviation of 1.3 and autocorrelations of
+    .25, .15, .1, so σ is near 1.9. At the default that is one alarm in 3.8 hours of a
+    continuously trading instrument, both sides together; counted there were 0.17 an hour. A k of
+    0.5, right for independent z, gave 8 an hour.
     Wrong when the day trends as a whole: the baseline is of other days.
     Faster for one large order: `large_aggressor`, `sweep`; this one is for the patient.
 
@@ -153,7 +162,7 @@ class SignedPressure:
             instrument_id=row.instrument_id,
             symbol=symbol,
             side=side_name(side),
-            strength=clipped(z_sum / math.sqrt(steps)),
+            strength=clipped(z_sum / math.sqrt(steps) / self._config.spread),
             structural=False,
             z=z,
             tail_p=tail_p,
@@ -180,8 +189,8 @@ class SignedPressure:
 
 def run_length(config: SignedPressureConfig) -> float:
     """Mean number of steps between false alarms of one side, after Siegmund."""
-    b = config.threshold + 1.166
-    k = config.drift
+    b = config.threshold / config.spread + 1.166
+    k = config.drift / config.spread
     return (math.exp(2 * k * b) - 2 * k * b - 1) / (2 * k * k)
 
 

@@ -92,14 +92,17 @@ class Sweep:
     before it. Evidence is given at the aggressor that makes it one, and again when it took a
     further level or twice as much; it then replaces the earlier.
 
-        strength = max(2.5·levels/levels_min, 2 + log2(size/depth) + ½·log2(size/size_min))
+        strength = max(2.5·levels/levels_min · min(1, √(size/size_min)),
+                       2 + log2(size/depth) + ½·log2(size/size_min))
 
-    counting the terms that qualify, clipped to 6. Levels of a later aggressor that begins at or
-    behind the furthest price of its chain count less one, which can be one too many.
+    counting the terms that qualify, clipped to 6: three levels of a thin book are few contracts.
+    Levels of a later aggressor that begins at or behind the furthest price of its chain count less
+    one, which can be one too many.
 
     Wrong when elected stops are among the aggressors: they are forced, not chosen (see `stop_run`).
-    Expected false alarms: none by chance, since the rule is a fact; but in thin books three levels
-    are few contracts. Of 2,933 aggressors of a holiday hour in ES, 36 took two levels and 3 three.
+    Expected false alarms: none by chance, since the rule is a fact; but it is not always an
+    institution: 0.7 % of aggressors in the simulated market without any. Of 2,933 aggressors of a
+    holiday hour in ES, 33 took two levels and 3 three.
 
     State: 139 bytes per instrument.
 
@@ -152,6 +155,7 @@ class Sweep:
         strength = 0.0
         if levels >= config.levels_min:
             strength = _AT_THRESHOLD * levels / config.levels_min
+            strength *= min(1.0, math.sqrt(size / config.size_min))
         if depth and size >= depth and size >= config.size_min:
             by_depth = 2 + math.log2(size / depth) + 0.5 * math.log2(size / config.size_min)
             strength = max(strength, by_depth)

@@ -90,7 +90,12 @@ def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
         }
         if warm
         else {},
-        tail_p={"stops_5": rng.choice((1e-4, 0.2)), "absorption_60": 0.01} if warm else {},
+        tail_p={
+            "stops_5": rng.choice((1e-4, 0.2)),
+            "absorption_60": rng.choice((0.002, 0.002, 0.02)),
+        }
+        if warm
+        else {},
     )
 
 

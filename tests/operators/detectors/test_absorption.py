@@ -51,6 +51,17 @@ def test_without_a_baseline_nothing_is_said():
     assert absorbed(minute(z=float("nan"))) == []
 
 
+def test_a_large_z_that_is_common_here_is_none():
+    common = pane(
+        60,
+        z={"absorption_60": 9.0},
+        tail_p={"absorption_60": 0.02},
+        windows={60: {"sell": 400}},
+        mids2={60: MIDS2},
+    )
+    assert absorbed(common) == []
+
+
 def test_little_selling_is_none_however_unusual():
     assert absorbed(minute(sold=19)) == []
 
@@ -78,6 +89,7 @@ def test_a_dirty_book_is_none_and_ends_it():
 
 def test_each_setting_counts():
     assert absorbed(minute(), z_min=3.6) == []
+    assert absorbed(minute(), tail_p_max=0.0005) == []
     assert len(absorbed(minute(moved=0.5), move_spreads_max=2.0)) == 1
     assert absorbed(minute(), size_min=401) == []
     assert len(absorbed(minute(60), minute(65), repeat_ns=5_000_000_000)) == 2
@@ -95,6 +107,7 @@ def naive(rows, config):
             row.quality >= 0.8
             and not f["state"] & 1
             and abs(z) >= config.z_min
+            and row.tail_p["absorption_60"] <= config.tail_p_max
             and row.mids2[60] != 0
             and side * (window["sell"] - window["buy"]) >= config.size_min
             and abs(MIDS2 - row.mids2[60]) <= 2 * config.move_spreads_max * (e9(ASK) - e9(BID))

@@ -56,10 +56,14 @@ def test_another_order_of_the_same_execution_is_not_taken_for_it():
 
 
 def test_with_a_baseline_a_rare_hidden_size_counts_at_once():
-    row = refill(1, 1, 1, z={"hidden": 6.0}, tail_p={"hidden": 1e-5})
+    row = refill(1, 1, 1, hidden=10, z={"hidden": 6.0}, tail_p={"hidden": 1e-5})
     (one,) = icebergs(row)
     assert (one.structural, one.z, one.tail_p, one.strength) == (False, 6.0, 1e-5, 5.0)
-    assert icebergs(refill(1, 1, 1, z={"hidden": 1.0}, tail_p={"hidden": 0.1})) == []
+    assert icebergs(refill(1, 1, 1, hidden=10, z={"hidden": 1.0}, tail_p={"hidden": 0.1})) == []
+
+
+def test_where_hidden_size_is_rare_a_little_of_it_is_no_iceberg():
+    assert icebergs(refill(1, 1, 1, hidden=9, tail_p={"hidden": 1e-5})) == []
 
 
 def test_low_quality_is_none_but_the_next_fill_tells_it():
@@ -80,6 +84,7 @@ def test_the_same_order_id_on_another_instrument_is_another_order():
 def test_each_setting_counts():
     assert len(icebergs(refill(1, 1, 1), refills_min=1)) == 1
     assert len(icebergs(refill(1, 1, 1), hidden_min=3)) == 1
-    rare = refill(1, 1, 1, tail_p={"hidden": 1e-4})
+    rare = refill(1, 1, 1, hidden=10, tail_p={"hidden": 1e-4})
     assert len(icebergs(rare)) == 1
+    assert icebergs(rare, rare_min=11) == []
     assert icebergs(rare, tail_p_max=1e-5) == []

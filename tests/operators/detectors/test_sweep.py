@@ -13,18 +13,18 @@ def sweeps(*rows, **settings):
 
 
 def test_three_levels_by_one_order_are_a_sweep():
-    (one,) = sweeps(execution(1, 1, 30, levels=3, order_id=77))
-    assert (one.side, one.size, one.measure, one.unit) == ("buy", 30, 3.0, "levels")
+    (one,) = sweeps(execution(1, 1, 50, levels=3, order_id=77, ask_size_before=0))
+    assert (one.side, one.size, one.measure, one.unit) == ("buy", 50, 3.0, "levels")
     assert (one.strength, one.structural, one.z, one.group) == (2.5, True, None, "aggression")
     assert (one.price_e9, one.order_ids) == (e9(ASK + 0.5), (77,))
     assert (
         one.text
-        == "Bought 30 lots of 1 at once, 3 levels deep to 4810.75: 20 lots were shown at the touch"
+        == "Bought 50 lots of 1 at once, 3 levels deep to 4810.75: 0 lots were shown at the touch"
     )
 
 
 def test_selling_is_its_mirror_image():
-    (one,) = sweeps(execution(1, -1, 30, levels=3))
+    (one,) = sweeps(execution(1, -1, 50, levels=3, bid_size_before=0))
     assert (one.side, one.strength, one.price_e9) == ("sell", 2.5, e9(BID - 0.5))
 
 
@@ -41,8 +41,10 @@ def test_taking_all_that_was_shown_is_a_sweep_if_it_is_large():
 
 
 def test_more_levels_and_more_size_are_stronger_up_to_six():
-    strengths = [sweeps(execution(1, 1, 30, levels=n))[0].strength for n in (3, 4, 6, 50)]
-    assert strengths == [2.5, 3.3333, 5.0, 6.0]
+    deep = [sweeps(execution(1, 1, 50, levels=n, ask_size_before=0)) for n in (3, 4, 6, 50)]
+    assert [one.strength for (one,) in deep] == [2.5, 3.3333, 5.0, 6.0]
+    thin = sweeps(execution(1, 1, 8, levels=3))
+    assert [one.strength for one in thin] == [1.0]
     by_size = [sweeps(execution(1, 1, n))[0].strength for n in (50, 100, 5000)]
     assert by_size == sorted(by_size)
     assert by_size[-1] == 6.0
