@@ -51,16 +51,21 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
     open_slots = np.flatnonzero(book.instruments["event"][:slots] >= 0)
     buffers = book.instruments["event"][open_slots]
     events = book.events[buffers]
+    # Where in the tables something lies depends on how the input was cut: not part of the state.
+    events["next"] = -1
+    instruments = book.instruments[:slots].copy()
+    instruments["book"] = np.arange(slots)
+    instruments["event"] = -1
     return {
         "keys": keys.copy(),
         "orders": live_orders(book),
-        "instruments": book.instruments[:slots].copy(),
+        "instruments": instruments,
         "panes": book.panes[:slots].copy(),
         "sides": {name: book.sides[name][: 2 * slots].copy() for name in _SIDE_FIELDS},
         "tops": book.tops[: 2 * slots].copy(),
         "counts": tuple(book.count(name) for name in COUNTERS),
         "open_slots": open_slots,
-        "events": events.copy(),
+        "events": events,
         "aggressors": tuple(
             book.aggressors[buffer, :count].copy()
             for buffer, count in zip(buffers, events["aggressors"], strict=True)

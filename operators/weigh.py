@@ -38,7 +38,7 @@ class WeighConfig:
     """What evidence is worth: log-odds per unit of strength, 0…6. Until calibrated, judgement."""
 
     bias: float = -1.8
-    """Log-odds without evidence, finite."""
+    """Log-odds without evidence, −20…20."""
     relative_signed_pressure: float = 0.60
     """Weights against a baseline, 0…10 each."""
     relative_large_aggressor: float = 0.50
@@ -58,8 +58,8 @@ class WeighConfig:
     """Share of a group's opposite evidence that is taken off, 0…1."""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.bias):
-            raise ValueError(f"bias must be finite, was {self.bias}")
+        if not -20 <= self.bias <= 20:
+            raise ValueError(f"bias must be from -20 to 20, was {self.bias}")
         for name in (one.name for one in fields(self)):
             value = getattr(self, name)
             top = 10 if name.startswith(("relative_", "structural_")) else 1

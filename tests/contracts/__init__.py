@@ -1,0 +1,1 @@
+"""Laws that every operator and the chain of them keep."""
