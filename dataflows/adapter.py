@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from dataflows.quiet import entering_engine
 from operators.model.errors import StateError
 from operators.model.items import Report
 from operators.model.streams import Flowing
@@ -89,12 +90,13 @@ def step(
         if saved is None:
             return OperatorLogic(factory(None), reports, at_end)
         version, state = saved
-        if version != operator.STATE_VERSION:
-            raise StateError(
-                f"step {step_id}: the recovery store holds state of version {version}, expected "
-                f"{operator.STATE_VERSION}; start with an empty recovery directory, or run the "
-                "version that wrote this one"
-            )
-        return OperatorLogic(factory(state), reports, at_end)
+        with entering_engine():
+            if version != operator.STATE_VERSION:
+                raise StateError(
+                    f"step {step_id}: the recovery store holds state of version {version}, "
+                    f"expected {operator.STATE_VERSION}; start with an empty recovery directory, "
+                    "or run the version that wrote this one"
+                )
+            return OperatorLogic(factory(state), reports, at_end)
 
     return op.stateful_batch(step_id, up, resume)

@@ -1,22 +1,21 @@
 """The demonstration: a simulated exchange, its baseline, a worker and Kafka on this machine."""
 
 import functools
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bytewax.testing import run_main
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from config.settings import Settings, load_settings
 from connectors.dbn_file import Hooks
 from connectors.dbn_file import Progress as FeedProgress
 from dataflows.baseline_file import save_baseline
 from dataflows.detect import assemble
+from dataflows.kernel_cache import is_cold
+from dataflows.progress import Stages
 from operators.baseline_history import HistoryTable, merge
 from simulator.simulation import SimulationConfig, session
 from simulator.tape import write_tape
@@ -26,6 +25,7 @@ SESSION_S: Final = 1_800.0
 """Length of a session's slice: one half-hour, the width of a baseline's bucket."""
 LIVE_S: Final = 1_800.0
 """Market time of the live tape: it stays within that half-hour."""
+_WARM_UP_S: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,72 +37,75 @@ class Prepared:
     records: int
     """Records behind the baseline."""
     elapsed_s: float
+    """Time the baseline took, compiling left out."""
 
 
 def simulation(seed: int) -> SimulationConfig:
-    """The demo's market: four roots, eight instruments, an institution every minute or so."""
+    """The demo's market: four roots, eight instruments."""
     return SimulationConfig(
         seed=seed,
         duration_s=SESSION_S,
         instruments=8,
-        records_per_s=100.0,
-        resting_orders=4_000,
+        records_per_s=60.0,
+        resting_orders=3_000,
     )
 
 
 def live(seed: int) -> SimulationConfig:
-    """The session after the baseline's, with institutions at work."""
-    return session(
-        SimulationConfig(
-            seed=seed,
-            duration_s=LIVE_S,
-            instruments=8,
-            records_per_s=100.0,
-            resting_orders=4_000,
-            institutions=True,
-            institutions_per_hour=60.0,
-        ),
-        SESSIONS,
+    """The session after the baseline's, with institutions at work: a root's every half minute."""
+    today = replace(
+        simulation(seed), duration_s=LIVE_S, institutions=True, institutions_per_hour=120.0
     )
+    return session(today, SESSIONS)
 
 
-def prepare(folder: Path, seed: int, console: Console) -> Prepared:
+def prepare(folder: Path, seed: int, stages: Stages) -> Prepared:
     """Simulate the sessions, learn what is normal from them, then write the live tape."""
+    if is_cold():
+        stages.begin("compiling kernels (once, about a minute)")
+        compile_kernels(folder / "warm-up", seed)
     started = time.perf_counter()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(f"simulating {SESSIONS} sessions", total=SESSIONS)
-        tapes = []
-        for number in range(SESSIONS):
-            path = folder / f"session-{number:02d}.dbn"
-            write_tape(session(simulation(seed), number), path)
-            tapes.append(path)
-            bar.update(task, completed=number + 1)
-        task = bar.add_task("learning what is normal", total=None)
+    stages.begin(f"simulating {SESSIONS} sessions", SESSIONS)
+    tapes = []
+    for number in range(SESSIONS):
+        path = folder / f"session-{number:02d}.dbn"
+        write_tape(session(simulation(seed), number), path)
+        tapes.append(path)
+        stages.advance_to(number + 1, SESSIONS)
+    stages.begin("learning what is normal")
 
-        def on_progress(progress: FeedProgress) -> None:
-            bar.update(task, completed=progress.bytes_done, total=progress.bytes_total)
+    def on_progress(progress: FeedProgress) -> None:
+        stages.advance_to(progress.bytes_done, progress.bytes_total)
 
-        baseline, records = _learn(folder, tapes, on_progress)
-        task = bar.add_task("simulating today", total=1)
-        tape = folder / "today.dbn"
-        write_tape(live(seed), tape)
-        bar.update(task, completed=1)
+    baseline, records = _learn(folder, tapes, on_progress)
+    stages.begin("simulating today")
+    tape = folder / "today.dbn"
+    write_tape(live(seed), tape)
+    stages.end()
     return Prepared(baseline, tape, records, time.perf_counter() - started)
+
+
+def compile_kernels(folder: Path, seed: int) -> None:
+    """Take a minute of market through everything the demo uses, so that later stages only load."""
+    folder.mkdir()
+    tape = folder / "tape.dbn"
+    market = replace(live(seed), duration_s=_WARM_UP_S, institutions_per_hour=1_200.0)
+    write_tape(market, tape)
+    baseline, _ = _learn(folder, [tape], lambda _progress: None)
+    settings = _quiet(
+        [tape],
+        folder,
+        {"source.baseline": str(baseline), "recovery.directory": str(folder / "store")},
+    )
+    parts = assemble(settings, Hooks())
+    run_main(parts.flow, recovery_config=parts.recovery)
 
 
 def _learn(
     folder: Path, tapes: list[Path], on_progress: Callable[[FeedProgress], None]
 ) -> tuple[Path, int]:
     """Baseline of the tapes, and how many records they held."""
-    settings = _quiet(tapes, folder)
+    settings = _quiet(tapes, folder, {})
     tables: list[HistoryTable] = []
     records = 0
 
@@ -118,18 +121,14 @@ def _learn(
     return file, records
 
 
-def _quiet(tapes: list[Path], folder: Path) -> Settings:
-    """Settings for a run that publishes nothing."""
-    return load_settings(
-        {
-            "source.paths": tuple(map(str, tapes)),
-            "source.summary_directory": str(folder),
-            "kafka.bootstrap_servers": "",
-            "recovery.directory": "",
-        }
-    )
-
-
-def console() -> Console:
-    """Progress goes to stderr, so that stdout holds the result alone."""
-    return Console(file=sys.stderr)
+def _quiet(tapes: list[Path], folder: Path, more: dict[str, object]) -> Settings:
+    """Settings for a run that publishes nothing, whatever the environment says."""
+    given: dict[str, object] = {
+        "source.paths": tuple(map(str, tapes)),
+        "source.summary_directory": str(folder),
+        "source.speed": 0.0,
+        "source.baseline": "",
+        "kafka.bootstrap_servers": "",
+        "recovery.directory": "",
+    }
+    return load_settings(given | more)

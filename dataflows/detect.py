@@ -21,6 +21,7 @@ from dataflows.adapter import step
 from dataflows.baseline_file import load_baseline
 from dataflows.edges import file_source, sinks_of
 from dataflows.process import fail_in_one_line, stop_on_signals
+from dataflows.quiet import QuietSource, quieted
 from dataflows.store import Store, store_of
 from operators.analyze import Analyze
 from operators.baseline import Baseline
@@ -114,7 +115,7 @@ def assemble(
     """Files in, topics and summary out, as the settings say; `hooks.may_read` is the sinks' gate.
 
     Raises:
-        IfdError: a setting, a file or the recovery store cannot be used.
+        IfdError: a setting, a file, the recovery store or the broker cannot be used.
     """
     store = store_of(settings, params_version(settings))
     baseline = settings.source.baseline
@@ -133,7 +134,15 @@ def assemble(
         raise ConfigError(
             "kafka.bootstrap_servers: expected an address, found none: nothing would be published"
         )
-    flow = build(settings, source, sinks, history=history, on_baseline=on_baseline, reports=reports)
+    sinks = {step_id: quieted(sink) for step_id, sink in sinks.items()}
+    flow = build(
+        settings,
+        QuietSource(source),
+        sinks,
+        history=history,
+        on_baseline=on_baseline,
+        reports=reports,
+    )
     return Assembly(flow, store, store.recovery(settings.recovery), gate)
 
 

@@ -45,6 +45,12 @@ def use_kernel_cache() -> Path:
     return Path(os.environ.get("NUMBA_CACHE_DIR", ""))
 
 
+def is_cold() -> bool:
+    """Whether the folder in use holds nothing yet: the next kernels will be compiled."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR", ""))
+    return not any(folder.rglob("*.nbi"))
+
+
 def _bases() -> list[Path]:
     given = os.environ.get("NUMBA_CACHE_DIR")
     own = [Path(given)] if given else [_ROOT / ".cache" / "kernels"]

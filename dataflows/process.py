@@ -47,7 +47,9 @@ def user_error(error: BaseException) -> IfdError | None:
 
 
 def say(error: BaseException) -> None:
-    """One line on stderr."""
+    """One line on stderr, which the engine may have been kept from."""
+    if (quiet := sys.modules.get("dataflows.quiet")) is not None:
+        quiet.restore()
     print(f"ifd: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
 
 
@@ -56,6 +58,9 @@ def fail_in_one_line() -> Callable[[IfdError], None]:
 
     Returns what to call with an error that ended the input while the flow goes on to its end.
     """
+    from dataflows import quiet
+
+    quiet.allow()
     before = sys.excepthook
     faults: list[IfdError] = []
 
@@ -63,6 +68,7 @@ def fail_in_one_line() -> Callable[[IfdError], None]:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         mine = user_error(error)
+        quiet.restore()
         if mine is None:
             before(kind, error, trace)
             return
@@ -70,6 +76,7 @@ def fail_in_one_line() -> Callable[[IfdError], None]:
         faults.append(mine)
 
     def on_exit() -> None:
+        quiet.restore()
         if faults:
             # The launcher returns 0 after a clean end of input; only this can still change it.
             sys.stdout.flush()

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from operators.model.errors import DeliveryError
-from operators.model.streams import SIGNALS, topic
+from operators.model.streams import PRESSURE, SIGNALS, topic
 
 ROWS_SHOWN = 18
 POLL_S = 0.2
@@ -22,6 +22,8 @@ _STYLES = {"buy": "green", "sell": "red"}
 class Seen:
     """What the topic has brought so far."""
 
+    heard: bool = False
+    """Whether a worker has published anything at all."""
     messages: int = 0
     opened: int = 0
     by_kind: dict[str, int] = field(default_factory=dict)
@@ -29,7 +31,10 @@ class Seen:
     """Signal id → its latest revision, the newest signals last."""
 
     def add(self, signal: dict[str, Any]) -> None:
-        """Take one revision."""
+        """Take one message; what is no signal is only heard."""
+        self.heard = True
+        if signal["stream"] != SIGNALS:
+            return
         self.messages += 1
         if signal["change"] == "opened":
             self.opened += 1
@@ -41,7 +46,9 @@ class Seen:
 
 
 def signals_of(servers: str, partitions: int, prefix: str = "") -> Iterator[dict[str, Any] | None]:
-    """Revisions from the start of the topic as they come; None whenever nothing came for a while.
+    """Signals from the start of their topic as they come; None whenever nothing came for a while.
+
+    Messages of `pressure` come between them: they tell that a worker is at work.
 
     Raises:
         DeliveryError: the broker cannot be read.
@@ -54,8 +61,10 @@ def signals_of(servers: str, partitions: int, prefix: str = "") -> Iterator[dict
             "isolation.level": "read_committed",
         }
     )
-    name = prefix + topic(SIGNALS)
-    consumer.assign([TopicPartition(name, p, OFFSET_BEGINNING) for p in range(partitions)])
+    names = [prefix + topic(stream) for stream in (SIGNALS, PRESSURE)]
+    consumer.assign(
+        [TopicPartition(name, p, OFFSET_BEGINNING) for name in names for p in range(partitions)]
+    )
     try:
         while True:
             message = consumer.poll(POLL_S)
@@ -66,21 +75,24 @@ def signals_of(servers: str, partitions: int, prefix: str = "") -> Iterator[dict
             if error is None:
                 yield json.loads(message.value() or b"{}")
             elif error.code() not in _PASSING:
-                raise DeliveryError(f"topic {name} on {servers} cannot be read: {error.str()}")
+                raise DeliveryError(f"{names[0]} on {servers} cannot be read: {error.str()}")
     finally:
         consumer.close()
 
 
-def show(signals: Iterator[dict[str, Any] | None], ended: Callable[[], bool], out: TextIO) -> Seen:
+def show(
+    signals: Iterator[dict[str, Any] | None], ended: Callable[[Seen], bool], out: TextIO
+) -> Seen:
     """Show signals until `ended`; a table on a terminal, else a line each."""
     seen = Seen()
     if not out.isatty():
         for signal in signals:
             if signal is not None:
                 seen.add(signal)
-                out.write(_line(signal) + "\n")
-                out.flush()
-            if ended():
+                if signal["stream"] == SIGNALS:
+                    out.write(_line(signal) + "\n")
+                    out.flush()
+            if ended(seen):
                 return seen
         return seen
     with Live(_table(seen), console=Console(file=out), refresh_per_second=8) as live:
@@ -88,7 +100,7 @@ def show(signals: Iterator[dict[str, Any] | None], ended: Callable[[], bool], ou
             if signal is not None:
                 seen.add(signal)
             live.update(_table(seen))
-            if ended():
+            if ended(seen):
                 break
     return seen
 

@@ -23,6 +23,8 @@ from operators.model.errors import ConfigError, StateError
 FILE_NAME: Final = "ifd-store.json"
 STORE_VERSION: Final = 1
 _LOCK_NAME: Final = ".lock"
+_PARTS: Final = "part-*.sqlite3"
+"""What the engine names its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Store:
     params: str
     baseline: str = ""
     """Hash of the baseline file it began with; empty: none."""
+    partitions: int = 0
+    """Files of the engine's that it consists of; 0 unknown."""
     version: int = STORE_VERSION
 
     @staticmethod
@@ -61,6 +65,7 @@ def store_of(settings: Settings, params: str) -> Store:
         shards=settings.flow.shards,
         params=params,
         baseline=_hash_of(settings.source.baseline),
+        partitions=settings.recovery.partitions,
     )
     if not settings.recovery.directory:
         return wanted
@@ -82,12 +87,23 @@ def _checked(file: Path, wanted: Store) -> Store:
                 f"{file}: {name} was {found}, expected {expected}: the store belongs to other "
                 "settings; use those, or start with an empty recovery directory"
             )
+    _check_files(file.parent, store)
     if wanted.baseline and store.baseline != wanted.baseline:
         raise StateError(
             f"{file.parent}: this recovery store already has a baseline, expected none or the "
             "same file; leave source.baseline out to go on, or start with an empty directory"
         )
     return store
+
+
+def _check_files(directory: Path, store: Store) -> None:
+    """The engine would not say in one line what it misses."""
+    found = len(list(directory.glob(_PARTS)))
+    if store.partitions and found != store.partitions:
+        raise StateError(
+            f"{directory}: expected {store.partitions} files {_PARTS} of a recovery store, found "
+            f"{found}; restore them from a backup, or start with an empty recovery directory"
+        )
 
 
 def _hash_of(baseline: str) -> str:

@@ -15,7 +15,8 @@ examples:
   ifd demo --seconds 60       a minute of market, then a summary
   ifd demo --seed 7           another market
 
-Twenty simulated sessions become the baseline first; --seconds counts from then.
+Twenty simulated sessions become the baseline first; --seconds counts from the moment the worker is
+at work after that. The first run of all compiles kernels, which takes about a minute more.
 """
 
 
@@ -46,15 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--seed: expected at least 0, found {arguments.seed}")
     if not 0 < arguments.speed < float("inf"):
         raise ConfigError(f"--speed: expected more than 0, found {arguments.speed}")
-    from dataflows.demo import console, prepare
+    from dataflows.demo import SESSIONS, prepare
+    from dataflows.progress import stages
 
-    out = console()
-    out.print("IFD demo: everything below is simulated. First run: kernels are compiled once.")
+    print("IFD demo: everything below is simulated", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="ifd-demo-") as folder:
-        prepared = prepare(Path(folder), arguments.seed, out)
-        out.print(
-            f"baseline of 20 sessions from {prepared.records:,} records in "
-            f"{prepared.elapsed_s:.0f} s; now the live market, a worker and Kafka"
+        with stages(sys.stderr) as shown:
+            prepared = prepare(Path(folder), arguments.seed, shown)
+        print(
+            f"baseline of {SESSIONS} sessions from {prepared.records:,} records in "
+            f"{prepared.elapsed_s:.0f} s; now the live market, a worker and Kafka",
+            file=sys.stderr,
+            flush=True,
         )
         return _live(arguments, prepared, Path(folder))
 
@@ -62,11 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _live(arguments: argparse.Namespace, prepared: Any, folder: Path) -> int:
     from config.settings import load_settings
     from dataflows.process import stop_on_signals
-    from dataflows.signal_table import show, signals_of
+    from dataflows.signal_table import Seen, show, signals_of
     from dataflows.supervisor import Cluster
     from sinks.embedded_broker import EmbeddedBroker
 
-    started = time.monotonic()
+    began_s: float | None = None
     stop = stop_on_signals()
     with EmbeddedBroker() as address:
         given: dict[str, object] = {
@@ -80,9 +84,14 @@ def _live(arguments: argparse.Namespace, prepared: Any, folder: Path) -> int:
         settings = load_settings(given)
         cluster = Cluster(settings, given, processes=1)
 
-        def ended() -> bool:
-            over = arguments.seconds is not None and (
-                time.monotonic() - started >= arguments.seconds
+        def ended(seen: Seen) -> bool:
+            nonlocal began_s
+            if began_s is None and seen.heard:
+                began_s = time.monotonic()
+            over = (
+                arguments.seconds is not None
+                and began_s is not None
+                and time.monotonic() - began_s >= arguments.seconds
             )
             return over or stop.is_set() or not cluster.is_running()
 
@@ -91,9 +100,10 @@ def _live(arguments: argparse.Namespace, prepared: Any, folder: Path) -> int:
         finally:
             cluster.stop()
         code = cluster.wait()
+    elapsed_s = 0.0 if began_s is None else time.monotonic() - began_s
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(seen.by_kind.items()))
     print(
         f"{seen.opened} signals ({kinds or 'none'}) in {seen.messages} messages over "
-        f"{time.monotonic() - started:.0f} s"
+        f"{elapsed_s:.0f} s"
     )
     return code

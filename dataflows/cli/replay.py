@@ -20,7 +20,7 @@ examples:
   ifd replay month/*.zst --save-baseline month.parquet
   ifd replay today.dbn.zst --baseline month.parquet
   ifd replay tape.dbn --processes 2 --shards 16 --summary
-  IFD_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 ifd replay tape.dbn
+  IFD_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 ifd replay tape.dbn --topic-prefix replay-7.
 
 With --recovery DIR an interrupted replay goes on where it stopped. Ctrl-C stops cleanly.
 """
@@ -46,6 +46,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--baseline", metavar="FILE", help="what is normal, from an earlier replay")
     parser.add_argument("--save-baseline", metavar="FILE", help="write the baseline at the end")
+    parser.add_argument(
+        "--topic-prefix",
+        metavar="NAME",
+        help="before the name of every Kafka topic (kafka.topic_prefix): a replay that others"
+        " than tests read should keep to topics of its own",
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,16 +67,20 @@ def run(arguments: argparse.Namespace) -> int:
         given = _given(arguments, Path(folder))
         settings = load_settings(given)
         started = time.perf_counter()
-        if arguments.processes == 1:
-            fault = _in_this_process(settings, arguments)
-        else:
-            _many(settings, given, arguments)
-            fault = None
+        fault: FeedError | None = None
+        code = 0
+        try:
+            if arguments.processes == 1:
+                fault = _in_this_process(settings, arguments)
+            else:
+                code = _many(settings, given, arguments)
+        except FeedError as error:
+            fault = error
         elapsed_s = time.perf_counter() - started
         _tell(Path(folder), arguments, elapsed_s)
     if fault is not None:
         raise fault
-    return 0
+    return code
 
 
 def _given(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -91,6 +101,7 @@ def _given(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
         ("flow.shards", arguments.shards),
         ("recovery.directory", arguments.recovery),
         ("source.baseline", arguments.baseline),
+        ("kafka.topic_prefix", arguments.topic_prefix),
     ):
         if value is not None:
             given[key] = value
@@ -107,6 +118,7 @@ def _in_this_process(settings: Any, arguments: argparse.Namespace) -> FeedError 
     from dataflows.detect import assemble
     from dataflows.process import stop_on_signals
     from dataflows.progress import progress_bar
+    from dataflows.quiet import quiet_engine
     from operators.baseline_history import HistoryTable, merge
 
     faults: list[FeedError] = []
@@ -122,33 +134,35 @@ def _in_this_process(settings: Any, arguments: argparse.Namespace) -> FeedError 
             on_baseline=tables.append if arguments.save_baseline else None,
             reports=True,
         )
-        run_main(
-            parts.flow,
-            epoch_interval=timedelta(seconds=settings.recovery.epoch_s),
-            recovery_config=parts.recovery,
-        )
+        with quiet_engine():
+            run_main(
+                parts.flow,
+                epoch_interval=timedelta(seconds=settings.recovery.epoch_s),
+                recovery_config=parts.recovery,
+            )
     if arguments.save_baseline:
         save_baseline(Path(arguments.save_baseline), functools.reduce(merge, tables))
     return faults[0] if faults else None
 
 
-def _many(settings: Any, given: dict[str, object], arguments: argparse.Namespace) -> None:
-    """A cluster on this machine."""
-    from config.settings import params_version
-    from dataflows.store import store_of
+def _many(settings: Any, given: dict[str, object], arguments: argparse.Namespace) -> int:
+    """A cluster on this machine; its exit code, 0 or that of a fault it has told."""
+    from connectors.dbn_file import Hooks
+    from dataflows.detect import assemble
+    from dataflows.process import EXIT_USER
     from dataflows.supervisor import Cluster
 
-    store_of(settings, params_version(settings))
+    # What is wrong at the start is said once, not by each process.
+    assemble(settings, Hooks())
     cluster = Cluster(settings, given, arguments.processes)
     try:
         code = cluster.wait()
     except KeyboardInterrupt:
         cluster.stop()
         raise
-    if code == 2:
-        raise SystemExit(2)
-    if code != 0:
+    if code not in (0, EXIT_USER):
         raise ConfigError(f"--processes: a worker ended with code {code}; its message is above")
+    return code
 
 
 def _tell(folder: Path, arguments: argparse.Namespace, elapsed_s: float) -> None:

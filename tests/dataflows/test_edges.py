@@ -4,7 +4,8 @@ from config.settings import load_settings
 from connectors.dbn_file import Hooks
 from dataflows.edges import file_source, roots_of, sinks_of
 from dataflows.store import Store
-from operators.model.errors import ConfigError, FeedError
+from operators.model.errors import ConfigError, DeliveryError, FeedError
+from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from tests.tape import tape
 
@@ -42,11 +43,18 @@ def test_options_go_with_their_future_and_settings_rule():
     assert roots.assigned == {"ESH4": "X"}
 
 
+def test_a_broker_that_is_not_there_is_found_out_before_the_engine_starts():
+    given = settings(kafka__bootstrap_servers="127.0.0.1:1", kafka__start_timeout_s=0.5)
+    with pytest.raises(DeliveryError, match=r"no answer from 127\.0\.0\.1:1 within 0\.5 s"):
+        sinks_of(given, STORE, Gate())
+
+
 def test_sinks_are_those_that_settings_name(tmp_path):
     assert sinks_of(settings(), STORE, Gate()) == {}
-    both = sinks_of(
-        settings(kafka__bootstrap_servers="127.0.0.1:1", source__summary_directory=str(tmp_path)),
-        STORE,
-        Gate(),
-    )
+    with EmbeddedBroker() as address:
+        both = sinks_of(
+            settings(kafka__bootstrap_servers=address, source__summary_directory=str(tmp_path)),
+            STORE,
+            Gate(),
+        )
     assert list(both) == ["kafka", "summary"]

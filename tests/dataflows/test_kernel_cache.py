@@ -60,6 +60,15 @@ def test_a_place_that_cannot_be_made_is_passed_over(project, monkeypatch):
     assert use_kernel_cache().parent.name == f"ifd-kernels-{os.getuid()}"
 
 
+def test_a_folder_without_kernels_is_cold(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert kernel_cache.is_cold()
+    (tmp_path / "operators").mkdir()
+    assert kernel_cache.is_cold()
+    (tmp_path / "operators" / "book.f-1.py311.nbi").write_text("")
+    assert not kernel_cache.is_cold()
+
+
 def test_numba_takes_the_folder():
     check = "assert numba.config.CACHE_DIR == os.environ['NUMBA_CACHE_DIR']"
     code = f"import os, dataflows, numba; {check}"

@@ -35,6 +35,14 @@ def test_signals_are_counted_when_they_open_and_shown_at_their_latest():
     assert seen.latest["s1"]["change"] == "closed"
 
 
+def test_what_is_no_signal_is_heard_and_not_counted():
+    seen = Seen()
+    assert not seen.heard
+    out = io.StringIO()
+    seen = show(iter([{"stream": "pressure", "root": "ES"}]), lambda seen: seen.heard, out)
+    assert (seen.heard, seen.messages, out.getvalue()) == (True, 0, "")
+
+
 def test_only_so_many_are_kept():
     seen = Seen()
     for number in range(ROWS_SHOWN + 5):
@@ -45,7 +53,7 @@ def test_only_so_many_are_kept():
 
 def test_lines_where_there_is_no_terminal():
     out = io.StringIO()
-    seen = show(iter([None, revision(1), revision(2)]), lambda: False, out)
+    seen = show(iter([None, revision(1), revision(2)]), lambda _: False, out)
     assert seen.messages == 2
     assert out.getvalue().count("\n") == 2
     assert " ES " in out.getvalue()
@@ -57,7 +65,7 @@ def test_a_table_on_a_terminal(monkeypatch):
     out = Terminal()
     asked = itertools.count(1)
     seen = show(
-        iter([revision(1), None, revision(2, change="retracted")]), lambda: next(asked) > 1, out
+        iter([revision(1), None, revision(2, change="retracted")]), lambda _: next(asked) > 1, out
     )
     assert seen.messages == 1
     assert "1 signals, 1 messages on ifd.signals.v1" in out.getvalue()
@@ -81,5 +89,5 @@ def test_the_topic_is_read_from_its_start_and_waiting_is_told():
 def test_showing_ends_when_told(ended_after):
     asked = itertools.count(1)
     endless = itertools.repeat(None)
-    seen = show(endless, lambda: next(asked) >= ended_after, io.StringIO())
+    seen = show(endless, lambda _: next(asked) >= ended_after, io.StringIO())
     assert (seen.messages, next(asked)) == (0, ended_after + 1)

@@ -74,6 +74,13 @@ def test_a_store_takes_a_baseline_once(tmp_path):
         store_of(settings(tmp_path / "s", **{"source.baseline": str(tmp_path / "none")}), "p1")
 
 
+def test_files_that_are_missing_are_missed(tmp_path):
+    store_of(settings(tmp_path / "s"), "p1")
+    (tmp_path / "s" / "part-1.sqlite3").unlink()
+    with pytest.raises(StateError, match=r"expected 2 files part-\*\.sqlite3 .* found 1; restore"):
+        store_of(settings(tmp_path / "s"), "p1")
+
+
 def test_processes_that_start_together_agree(tmp_path):
     code = (
         "from config.settings import load_settings\n"
