@@ -78,7 +78,7 @@ class Absorption:
     finer measure where the depth is known to be stable.
     Expected false alarms: tail_p_max of panes per side, in runs of up to 60 s since windows
     overlap: 18 s or some two runs an hour and instrument before the condition on the mid; counted
-    in the simulated market without institutions, 1.5 an hour.
+    in the simulated market without institutions, 2.2 an hour.
 
     State: 17 bytes per instrument.
 

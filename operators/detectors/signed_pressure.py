@@ -106,8 +106,8 @@ class SignedPressure:
     Flow persists for many orders, so that z of neighbouring windows is alike and σ is not 1: in the
     simulated market without institutions z has a standard deviation of 1.3 and autocorrelations of
     .25, .15, .1, so σ is near 1.9. At the default that is one alarm in 3.8 hours of a
-    continuously trading instrument, both sides together; counted there were 0.17 an hour. A k of
-    0.5, right for independent z, gave 8 an hour.
+    continuously trading instrument, both sides together; counted there was one in 4 (6 in 24 hours
+    that had no part in the choice). A k of 0.5, right for independent z, gave 8 an hour.
     Wrong when the day trends as a whole: the baseline is of other days.
     Faster for one large order: `large_aggressor`, `sweep`; this one is for the patient.
 
