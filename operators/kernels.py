@@ -1,13 +1,16 @@
 """How kernels are compiled: without reference counting, and hot parts into their callers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+LINE_BYTES: Final = 64
+"""Of the cache."""
 
 Compiled = Callable[..., Any]
 """Takes int and np.int64 alike: numba refuses to compile what does not fit."""
@@ -70,6 +73,22 @@ def records(dtype: np.dtype[np.void]) -> Any:
         return record(types.int64, types.int64), codegen
 
     return at
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(_context: Any, _address: Any) -> Any:
+    """Ask for the cache line at an address, soon to be written; any address will do."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        at = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, flag, flag, flag])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # For writing; into the nearest cache; data, not code.
+        builder.call(ask, [at, flag(1), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from operators.kernels import clear, copy, entry, move, records
+from operators.kernels import clear, copy, entry, move, prefetch, records
 
 PAIR = np.dtype([("a", "i8"), ("b", "u1")], align=True)
 at = records(PAIR)
@@ -32,6 +32,13 @@ def total(address, count):
     for index in range(count):
         result += at(address, index).a
     return result
+
+
+@entry
+def foreseen(address):
+    """Asks for memory at an address."""
+    prefetch(address)
+    return address
 
 
 @pytest.fixture
@@ -67,3 +74,8 @@ def test_bytes_are_cleared_where_told(pairs):
     cleared(pairs.ctypes.data, 5, 8, 8)
     assert tuple(pairs[5]) == (50, 0)
     assert tuple(pairs[6]) == (60, 6)
+
+
+@pytest.mark.parametrize("address", [0, 8, -1, 2**62])
+def test_memory_that_is_not_there_may_be_asked_for(address):
+    assert foreseen(address) == address
