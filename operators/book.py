@@ -68,6 +68,8 @@ class Book:
         self._columns: Columns = state_of.empty_book()
         if state is not None:
             self._restore(state)
+        # The head stays where it is; asking an array for its address costs more than a kernel call.
+        self._head_at = self._columns.address
 
     def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
         """Items of the shard in feed order → the same with records replaced by evaluations."""
@@ -131,13 +133,10 @@ class Book:
         entries = self._columns.count("entries")
         if (entries + rows.size) * 10 > self._columns.orders.size * 7:
             self._columns = state_of.grow_orders(self._columns, rows.size)
-        rows_at = rows.__array_interface__["data"][0]
-        faults_at = faults.__array_interface__["data"][0]
+        rows_at, faults_at = _address(rows), _address(faults)
         start = 0
         while True:
-            why = kernel.apply_rows(
-                self._columns.address, feed, rows_at, faults_at, start, rows.size
-            )
+            why = kernel.apply_rows(self._head_at, feed, rows_at, faults_at, start, rows.size)
             if why == kernel.DONE:
                 return
             start = self._columns.count("next_row")
@@ -160,7 +159,7 @@ class Book:
         feed = self._feed(item.feed)
         root, roots = 0, len(self._roots)
         while root < roots:
-            root = kernel.tick(self._columns.address, feed, item.ts_event, root, roots)
+            root = kernel.tick(self._head_at, feed, item.ts_event, root, roots)
             self._emit(item.feed, out)
 
     def _on_status(self, item: MarketStatus) -> None:
@@ -269,3 +268,8 @@ class Book:
 def _key(feed: int, instrument_id: int) -> int:
     """Instruments of two feeds are two instruments."""
     return feed << 32 | instrument_id
+
+
+def _address(array: NDArray[Any]) -> int:
+    """Address of a contiguous array; as bytes, since a structured one describes its fields too."""
+    return int(array.view(np.uint8).__array_interface__["data"][0])
