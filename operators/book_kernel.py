@@ -27,6 +27,7 @@ from operators.book_head import (
     HEAD,
     INSTRUMENT,
     INSTRUMENT_DTYPE,
+    LEVEL_DTYPE,
     NO_KEY,
     ORDER_DTYPE,
     ROOT,
@@ -85,6 +86,7 @@ _AHEAD: Final = 8
 _ORDER_BYTES: Final = ORDER_DTYPE.itemsize
 _INSTRUMENT_BYTES: Final = INSTRUMENT_DTYPE.itemsize
 _INSTRUMENT_LINES: Final = _INSTRUMENT_BYTES // LINE_BYTES
+_LEVEL_BYTES: Final = LEVEL_DTYPE.itemsize
 _SIDES_BYTES: Final = 2 * SIDE_DTYPE.itemsize
 _TOPS_BYTES: Final = 2 * OFI_LEVELS * TOP_DTYPE.itemsize
 _TOPS_LINES: Final = _TOPS_BYTES // LINE_BYTES
@@ -150,6 +152,8 @@ def _foresee_instrument(book: Any, ids: Any, feed: int, row: Any) -> None:
     if slot >= 0:
         for line in range(_INSTRUMENT_LINES):
             prefetch(book.instruments + slot * _INSTRUMENT_BYTES + line * LINE_BYTES)
+        prefetch(book.sides + slot * _SIDES_BYTES)
+        prefetch(book.sides + slot * _SIDES_BYTES + LINE_BYTES)
 
 
 @inlined
@@ -167,8 +171,10 @@ def _foresee_order(book: Any, ids: Any, feed: int, row: Any) -> None:
             prefetch(book.panes + slot * EVAL_BYTES + line * LINE_BYTES)
         for line in range(_TOPS_LINES):
             prefetch(book.tops + slot * _TOPS_BYTES + line * LINE_BYTES)
-        prefetch(book.sides + slot * _SIDES_BYTES)
-        prefetch(book.sides + slot * _SIDES_BYTES + LINE_BYTES)
+        side = SIDE(book.sides, 2 * slot + (row.side == ASK))
+        best = book.arena + (side.first + side.levels - 1) * _LEVEL_BYTES
+        prefetch(best)
+        prefetch(best - LINE_BYTES)
 
 
 @inlined

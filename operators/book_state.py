@@ -27,6 +27,7 @@ from operators.book_head import (
     TOP_DTYPE,
     UNTOUCHED,
 )
+from operators.kernels import LINE_BYTES
 from operators.model.evaluations import EVAL_DTYPE, FILL_DTYPE, OFI_LEVELS
 
 Array = NDArray[Any]
@@ -75,12 +76,12 @@ def empty_book() -> Book:
     return with_arrays(
         Book(
             head=head,
-            orders=np.zeros(1024, ORDER_DTYPE),
+            orders=_lined(1024, ORDER_DTYPE),
             slot_of_book=book_numbers(64),
             arena=np.zeros(1024, LEVEL_DTYPE),
             sides=_sides(16),
             tops=_tops(16),
-            instruments=np.zeros(8, INSTRUMENT_DTYPE),
+            instruments=_lined(8, INSTRUMENT_DTYPE),
             panes=np.zeros(8, EVAL_DTYPE),
             roots=np.zeros(4, ROOT_DTYPE),
             ids=idmap.empty_map(),
@@ -126,7 +127,7 @@ def with_orders(book: Book, entries: Array, rows: int, size: int = 1024) -> Book
     book.instruments["book"][:slots] = np.arange(slots)
     book.head["entries"] = entries.size
     book.head["next_book"] = slots
-    book = with_arrays(book, orders=np.zeros(size, ORDER_DTYPE), slot_of_book=numbers)
+    book = with_arrays(book, orders=_lined(size, ORDER_DTYPE), slot_of_book=numbers)
     book_orders.rebuild(book.address, entries.ctypes.data, entries.size)
     return book
 
@@ -187,7 +188,7 @@ def grow_instruments(book: Book) -> Book:
             book,
             sides=np.concatenate([book.sides, _sides(2 * slots)]),
             tops=np.concatenate([book.tops, _tops(2 * slots)]),
-            instruments=_doubled(book.instruments),
+            instruments=_doubled(book.instruments, _lined(2 * slots, INSTRUMENT_DTYPE)),
             panes=_doubled(book.panes),
             scratch=_doubled(book.scratch),
         )
@@ -236,8 +237,18 @@ def book_numbers(count: int) -> Array:
     return np.full(count, -1, np.int64).view(BOOK_NUMBER_DTYPE)
 
 
-def _doubled(array: Array) -> Array:
-    return np.concatenate([array, np.zeros_like(array)])
+def _doubled(array: Array, wider: Array | None = None) -> Array:
+    if wider is None:
+        return np.concatenate([array, np.zeros_like(array)])
+    wider[: array.size] = array
+    return wider
+
+
+def _lined(count: int, dtype: np.dtype[np.void]) -> Array:
+    """Zeros from the start of a cache line on: none of an even share of one lies in two."""
+    octets = np.zeros(count * dtype.itemsize + LINE_BYTES, np.uint8)
+    first = -octets.ctypes.data % LINE_BYTES
+    return octets[first : first + count * dtype.itemsize].view(dtype)
 
 
 def _sides(count: int) -> Array:
