@@ -115,9 +115,9 @@ def test_a_command_returns_its_exit_code(command):
 
 
 def test_a_reader_that_leaves_is_no_error():
-    pipe = f"{sys.executable} -m dataflows.cli.main check | head -n 1"
+    # `true` leaves before anything is written.
+    pipe = f"{sys.executable} -m dataflows.cli.main check | true"
     shown = subprocess.run(
         ["/bin/bash", "-o", "pipefail", "-c", pipe], capture_output=True, text=True
     )
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.count("\n") == 1
+    assert (shown.returncode, shown.stderr, shown.stdout) == (0, "", "")
