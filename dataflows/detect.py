@@ -19,7 +19,7 @@ from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
 from dataflows.adapter import step
 from dataflows.baseline_file import load_baseline
-from dataflows.edges import file_source, sinks_of
+from dataflows.edges import file_source, heard, sinks_of
 from dataflows.process import fail_in_one_line, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
 from dataflows.store import Store, store_of
@@ -136,7 +136,7 @@ def assemble(
         )
     sinks = {step_id: quieted(sink) for step_id, sink in sinks.items()}
     flow = build(
-        settings,
+        heard(settings),
         QuietSource(source),
         sinks,
         history=history,

@@ -47,6 +47,16 @@ def roots_of(settings: Settings) -> RootsConfig:
     )
 
 
+def heard(settings: Settings) -> Settings:
+    """The settings without what nobody would hear: without Kafka the pressure stream is not made.
+
+    It takes more time than all that leads to the signals, which it does not change.
+    """
+    if settings.kafka.bootstrap_servers or not settings.pressure.publish:
+        return settings
+    return settings.model_copy(update={"pressure": replace(settings.pressure, publish=False)})
+
+
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
     """Step id → sink: Kafka if a broker is set, a summary if a folder for it is.
 

@@ -2,7 +2,7 @@ import pytest
 
 from config.settings import load_settings
 from connectors.dbn_file import Hooks
-from dataflows.edges import file_source, roots_of, sinks_of
+from dataflows.edges import file_source, heard, roots_of, sinks_of
 from dataflows.store import Store
 from operators.model.errors import ConfigError, DeliveryError, FeedError
 from sinks.embedded_broker import EmbeddedBroker
@@ -58,3 +58,11 @@ def test_sinks_are_those_that_settings_name(tmp_path):
             Gate(),
         )
     assert list(both) == ["kafka", "summary"]
+
+
+def test_pressure_is_made_only_where_kafka_hears_it():
+    loud = load_settings({"kafka.bootstrap_servers": "127.0.0.1:9092"})
+    assert heard(loud).pressure.publish
+    quiet = load_settings({"kafka.bootstrap_servers": ""})
+    assert not heard(quiet).pressure.publish
+    assert heard(quiet).pressure.half_life_s == quiet.pressure.half_life_s
