@@ -48,11 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser(words).parse_args(words)
-        code = int(arguments.run(arguments) or 0)
-        # Here, where a reader that left is no error; at exit it would be one.
-        sys.stdout.flush()
-        return code
+        return _run(words)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -66,6 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
             return EXIT_INTERRUPTED
         raise
+
+
+def _run(words: Sequence[str]) -> int:
+    arguments = _parser(words).parse_args(words)
+    code = int(arguments.run(arguments) or 0)
+    # Now, where a reader that left is no error; at the interpreter's exit it would be one.
+    sys.stdout.flush()
+    return code
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
