@@ -7,6 +7,7 @@ of the findings; every message of an event stream stamped with its seq; other it
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -61,8 +62,8 @@ class Analyze:
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
         self._seq: dict[tuple[str, str], int] = {}
-        self._worth: dict[int, tuple[str, int | None, int | None, str]] = {}
-        """Instrument → symbol, tick, point value (1e-9) and currency."""
+        self._worth: dict[tuple[str, int], tuple[str, int | None, int | None, str]] = {}
+        """(Feed, instrument) → symbol, tick, point value (1e-9) and currency."""
         self._counts: Counter[str] = Counter()
         if state is not None:
             self._restore(state)
@@ -82,7 +83,7 @@ class Analyze:
                     self._learn_symbol(item)
                 elif isinstance(item, Definition):
                     worth = (item.symbol, item.tick_e9, item.point_value_e9, item.currency)
-                    self._worth[item.instrument_id] = worth
+                    self._worth[item.feed, item.instrument_id] = worth
                 out.append(item)
         return out
 
@@ -143,7 +144,7 @@ class Analyze:
             book = self._books[root]
             if row["kind"] == FAULT:
                 instrument_id = int(row["instrument_id"])
-                symbol = self._symbol(instrument_id)
+                symbol = self._symbol(book.feed, instrument_id)
                 self._publish(root, book.distrust(instrument_id, symbol, now_ns), out)
             else:
                 self._publish(root, book.advance(now_ns), out)
@@ -169,10 +170,15 @@ class Analyze:
 
     def _book(self, root: str, feed: str) -> SignalBook:
         config = self._config
-        return SignalBook(root, feed, config.weights, config.life, config.params, self._contract)
+        return SignalBook(
+            root, feed, config.weights, config.life, config.params, partial(self._contract, feed)
+        )
 
-    def _contract(self, instrument_id: int, symbol: str, price_e9: int, size: int) -> Contract:
-        _, tick_e9, point_e9, currency = self._worth.get(instrument_id, (symbol, None, None, ""))
+    def _contract(
+        self, feed: str, instrument_id: int, symbol: str, price_e9: int, size: int
+    ) -> Contract:
+        unknown = (symbol, None, None, "")
+        _, tick_e9, point_e9, currency = self._worth.get((feed, instrument_id), unknown)
         tick_value = notional = None
         if point_e9 is not None:
             notional = round(size * abs(price_e9) * point_e9 / _E18, 2)
@@ -188,11 +194,13 @@ class Analyze:
         )
 
     def _learn_symbol(self, item: Instrument) -> None:
-        _, tick, point, currency = self._worth.get(item.instrument_id, ("", None, None, ""))
-        self._worth[item.instrument_id] = (item.symbol, tick, point, currency)
+        _, tick, point, currency = self._worth.get(
+            (item.feed, item.instrument_id), ("", None, None, "")
+        )
+        self._worth[item.feed, item.instrument_id] = (item.symbol, tick, point, currency)
 
-    def _symbol(self, instrument_id: int) -> str:
-        known = self._worth.get(instrument_id)
+    def _symbol(self, feed: str, instrument_id: int) -> str:
+        known = self._worth.get((feed, instrument_id))
         return known[0] if known and known[0] else str(instrument_id)
 
     def _grow_due(self, roots: int) -> None:

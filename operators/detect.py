@@ -79,7 +79,9 @@ class Detect:
             SignedPressure(config.signed_pressure, kept.get(SignedPressure.NAME)),
             Absorption(config.absorption, kept.get(Absorption.NAME)),
         )
-        self._symbols: dict[int, str] = {} if state is None else dict(state["symbols"])
+        self._symbols: dict[str, dict[int, str]] = {}
+        for feed, instrument_id, symbol in () if state is None else state["symbols"]:
+            self._symbols.setdefault(feed, {})[instrument_id] = symbol
         self._counts: Counter[str] = Counter() if state is None else Counter(dict(state["counts"]))
 
     def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
@@ -90,7 +92,7 @@ class Detect:
                 self._examine(item, out)
                 continue
             if isinstance(item, Instrument):
-                self._symbols[item.instrument_id] = item.symbol
+                self._symbols.setdefault(item.feed, {})[item.instrument_id] = item.symbol
             out.append(item)
         return out
 
@@ -98,7 +100,9 @@ class Detect:
         """Plain copied state of each detector, symbols and counts."""
         return {
             "detectors": {detector.NAME: detector.snapshot() for detector in self._detectors},
-            "symbols": tuple(self._symbols.items()),
+            "symbols": tuple(
+                [(feed, *pair) for feed, named in self._symbols.items() for pair in named.items()]
+            ),
             "counts": tuple(sorted(self._counts.items())),
         }
 
@@ -120,7 +124,7 @@ class Detect:
         )
 
     def _examine(self, item: Evaluations, out: list[Flowing]) -> None:
-        points = points_of(item, self._symbols, self._config.quality_min)
+        points = points_of(item, self._symbols.get(item.feed, {}), self._config.quality_min)
         counts = self._counts
         counts["rows"] += points.rows.size
         counts["rows_unsound"] += points.rows.size - int(points.sound.sum())

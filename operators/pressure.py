@@ -108,7 +108,7 @@ class Pressure:
         self._settings = np.zeros(1, kernel.SETTINGS_DTYPE)
         for name in ("half_life_s", "records_min", "dirty_max", "weights", "limits"):
             self._settings[name] = getattr(config, name)
-        self._symbols: dict[int, str] = {}
+        self._symbols: dict[tuple[str, int], str] = {}
         self._groups: dict[int, _Group] = {}
         self._roots = np.zeros(0, kernel.ROOT_DTYPE)
         self._instruments = np.zeros(0, kernel.INSTRUMENT_DTYPE)
@@ -132,7 +132,7 @@ class Pressure:
             if isinstance(item, Tick):
                 self._on_tick(item, out)
             elif isinstance(item, Instrument):
-                self._symbols[item.instrument_id] = item.symbol
+                self._symbols[item.feed, item.instrument_id] = item.symbol
         return out
 
     def snapshot(self) -> dict[str, Any]:
@@ -165,12 +165,15 @@ class Pressure:
         """Quality of each instrument at its last row, and panes held."""
         slots = int(self._counts[kernel.SLOTS])
         known = np.flatnonzero(self._instruments["known"][:slots]).tolist()
+        symbols = {instrument_id: name for (_, instrument_id), name in self._symbols.items()}
         return Report(
             "pressure",
             {
                 "panes": int(self._counts[kernel.LIVE]),
                 "instruments": {
-                    int(self._instruments["instrument_id"][slot]): asdict(self._quality(slot))
+                    int(self._instruments["instrument_id"][slot]): asdict(
+                        self._quality(slot, symbols)
+                    )
                     for slot in known
                 },
             },
@@ -245,7 +248,7 @@ class Pressure:
         instruments = tuple(
             InstrumentPressure(
                 instrument_id=instrument_id,
-                symbol=self._symbols.get(instrument_id) or str(instrument_id),
+                symbol=self._symbols.get((group.feed, instrument_id)) or str(instrument_id),
                 bid_e9=bid if bid_size else None,
                 ask_e9=ask if ask_size else None,
                 bid_size=bid_size,
@@ -261,12 +264,12 @@ class Pressure:
         value = RootPressure(root=group.name, ts_event=group.ts, instruments=instruments)
         return Message(PRESSURE, group.name, 0, value)
 
-    def _quality(self, slot: int) -> Quality:
+    def _quality(self, slot: int, symbols: dict[int, str]) -> Quality:
         instrument = self._instruments[slot]
         instrument_id = int(instrument["instrument_id"])
         return Quality(
             instrument_id=instrument_id,
-            symbol=self._symbols.get(instrument_id) or str(instrument_id),
+            symbol=symbols.get(instrument_id) or str(instrument_id),
             score=float(instrument["score"]),
             dirty=bool(instrument["dirty"]),
             faults={

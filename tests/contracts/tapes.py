@@ -12,13 +12,12 @@ from simulator.simulation import Simulation, SimulationConfig, session
 
 EAST, WEST = "east", "west"
 ROOTS = {EAST: ("ES", "CL"), WEST: ("NQ", "GC")}
-STEADY = ("ES", "NQ", "CL", "GC")
 
 
 def feed_items(
     feed: str, *, sessions: int = 2, duration_s: float = 40.0, records_per_s: float = 150.0
 ) -> list[Any]:
-    """Items of one feed; instrument ids of the two feeds differ, as those of one dataset do."""
+    """Items of one feed; the two feeds use the same instrument ids, as two datasets may."""
     config = SimulationConfig(
         seed=7,
         roots=ROOTS[feed],
@@ -37,11 +36,10 @@ def feed_items(
 
 def _session(feed: str, config: SimulationConfig, *, first: bool) -> Iterator[Any]:
     simulation = Simulation(config)
-    shift = 1_000 * (feed == WEST)
     ts = config.start_ns
     if first:
         for spec in simulation.specs:
-            id_ = spec.instrument_id + shift
+            id_ = spec.instrument_id
             yield Instrument(feed, id_, spec.symbol, spec.root, "definition", ts)
             yield _definition(feed, id_, spec, ts)
     rng = np.random.default_rng(config.seed % 2**32)
@@ -49,12 +47,10 @@ def _session(feed: str, config: SimulationConfig, *, first: bool) -> Iterator[An
         if isinstance(batch, int):
             yield Tick(feed, batch)
             continue
-        rows = batch.copy()
-        rows["instrument_id"] += np.uint32(shift)
-        kept = rows[rng.random(rows.size) > (0.002 if feed == EAST else 0.0)]
+        kept = batch[rng.random(batch.size) > (0.002 if feed == EAST else 0.0)]
         kept.flags.writeable = False
         yield MboRows(feed, kept)
-    last = simulation.specs[0].instrument_id + shift
+    last = simulation.specs[0].instrument_id
     yield MarketStatus(feed, last, config.stop_ns, 8, False)
     yield Control(feed, config.stop_ns, "silence", "{}")
     yield MarketStatus(feed, last, config.stop_ns, 7, True)
