@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,12 @@ def ifd(*words: object, env: dict[str, str] | None = None) -> subprocess.Complet
     """`ifd` in a process of its own."""
     command = [sys.executable, "-m", "dataflows.cli.main", *map(str, words)]
     return subprocess.run(
-        command, cwd=ROOT, env=env or _env({}), capture_output=True, text=True, timeout=DEADLINE_S
+        command,
+        cwd=ROOT,
+        env=env or quiet_env({}),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
     )
 
 
@@ -85,7 +90,7 @@ def worker(
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=_env(given),
+        env=quiet_env(given),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,16 +102,12 @@ def addresses(count: int) -> str:
     return ";".join(f"127.0.0.1:{port}" for port in free_ports(count))
 
 
-def _env(given: dict[str, object]) -> dict[str, str]:
-    own = {name: value for name, value in environment(given).items() if not _is_foreign(name)}
-    return {**own, "RUST_BACKTRACE": "0"} | {
-        name: value for name, value in environment(given).items() if name.startswith("IFD_")
-    }
-
-
-def _is_foreign(name: str) -> bool:
-    """Settings of the person who runs the tests stay out of them."""
-    return name.startswith(("IFD_", "BYTEWAX_")) and name in os.environ
+def quiet_env(given: Mapping[str, object]) -> dict[str, str]:
+    """The environment with these settings, and none of the person who runs the tests."""
+    theirs = {name for name in os.environ if name.startswith(("IFD_", "BYTEWAX_"))}
+    ours = {f"IFD_{key.replace('.', '__').upper()}" for key in given}
+    kept = {n: value for n, value in environment(given).items() if n not in theirs - ours}
+    return {**kept, "RUST_BACKTRACE": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,10 @@ class Held:
         return all(seqs == list(range(1, len(seqs) + 1)) for seqs in self.seqs.values())
 
 
-def held(servers: str, generation: str | None = None) -> Held:
+def held(servers: str, generation: str | None = None, prefix: str = "") -> Held:
     """All committed messages of the event streams, partition by partition to the end.
 
-    With `generation`, only those of one recovery store.
+    With `generation`, only those of one recovery store; with `prefix`, of topics so named.
     """
     digest = Digest()
     seqs: dict[tuple[str, str], list[int]] = {}
@@ -143,7 +144,7 @@ def held(servers: str, generation: str | None = None) -> Held:
     try:
         for stream in EVENT_STREAMS:
             for partition in range(PARTITIONS):
-                for message in _partition(consumer, topic(stream), partition):
+                for message in _partition(consumer, prefix + topic(stream), partition):
                     headers = dict(message.headers() or [])
                     if generation and headers["ifd-generation"].decode() != generation:
                         continue

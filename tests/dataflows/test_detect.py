@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
@@ -74,7 +75,7 @@ def test_parts_know_store_gate_and_quiet_ends(tmp_path):
     assert parts.recovery is not None
     assert parts.gate.is_open()
     assert parts.store.partitions == 4
-    ends = parts.flow.substeps
+    ends: list[Any] = parts.flow.substeps
     assert isinstance(ends[0].source, QuietSource)
     assert isinstance(ends[-1].sink, QuietSink)
 
