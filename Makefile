@@ -15,7 +15,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --uni
 	--generate-hashes --no-emit-index-url --no-annotate
 ARGS ?=
 
-.PHONY: help setup demo test check test-servers bench lock clean
+.PHONY: help setup demo test check test-servers bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-servers: setup ## tests against an Apache Kafka that they start themselves 
 
 bench: setup ## ns per record of each step and of the whole, beside what a bare decoder takes
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## a worker killed a hundred times must leave what one left that never died (minutes)
+	@IFD_SOAK_KILLS=100 $(BIN)/pytest tests/recovery/test_kill.py -k "killed_often and not apache" $(ARGS)
 
 lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt

@@ -1,5 +1,6 @@
 """Killed at any moment and started again, a worker leaves what one left that never died."""
 
+import os
 import random
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from tests.flows import Held, addresses, held, market, wait_for, worker
 
 pytestmark = pytest.mark.slow
 
+KILLS = int(os.environ.get("IFD_SOAK_KILLS", "4"))
+"""How often the worker dies; `make soak` asks for a hundred."""
 SPEED = 40.0
 """So that the tape's four minutes take some seconds, in which a kill finds work going on."""
 
@@ -62,7 +65,9 @@ def kill_often(
     chance = random.Random(seed)
     done, codes = 0, []
     while True:
-        process = worker(given(tape, servers, SPEED if done < kills else 0.0), store)
+        # Slow enough that a hundred kills still find work to interrupt.
+        pace = SPEED * 4 / max(kills, 4)
+        process = worker(given(tape, servers, pace if done < kills else 0.0), store)
         if done < kills:
             try:
                 process.wait(timeout=chance.uniform(2.5, 5.0))
@@ -80,7 +85,7 @@ def kill_often(
 def test_killed_often_it_leaves_the_same_messages(
     tape: Path, undisturbed: Held, servers: str, tmp_path: Path
 ) -> None:
-    done, _ = kill_often(tape, servers, tmp_path / "store", kills=6, seed=11)
+    done, _ = kill_often(tape, servers, tmp_path / "store", kills=KILLS, seed=11)
     assert done >= 2
     found = held(servers)
     assert found.has_each_once()
