@@ -1,9 +1,9 @@
 """ns per record of each step, driven one after the other over the same batches; no engine."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import databento_dbn
 import numpy as np
@@ -12,6 +12,7 @@ from benchmarks.stopwatch import Stopwatch
 from benchmarks.tapes import Tape
 from config.calendar import load_calendar
 from config.settings import Settings, load_settings
+from connectors.databento.header import Header
 from connectors.dbn_stream import DbnStream
 from connectors.roots import RootTable, Sharded
 from dataflows.edges import roots_of
@@ -25,8 +26,8 @@ from operators.model.streams import Flowing
 from operators.pressure import Pressure
 from operators.validate import Validate
 
-NAMES = ("validate", "book", "pressure", "baseline", "detect", "analyze")
-_DECODER_BYTES = 64 * 1024
+NAMES: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze")
+_DECODER_BYTES: Final = 64 * 1024
 
 
 class TimedKernel:
@@ -57,72 +58,83 @@ def settings_for(tape: Tape, folder: str, **given: object) -> Settings:
     )
 
 
-def measure(tape: Tape, settings: Settings, live_only: bool = True) -> dict[str, Any]:
+def measure(tape: Tape, settings: Settings) -> dict[str, Any]:
     """ns per record of each step over the live part of `tape`, the opening applied before.
 
-    Also the sum, and `kernel`: the book's kernel alone.
+    Also `kernel`, the book's kernel alone, and `sum`, all steps.
     """
-    run = _Run(settings)
-    start = tape.opening_records if live_only else 0
-    stream = DbnStream(settings.source.feed, (tape.path,), chunk_rows=settings.source.batch_rows)
-    while True:
-        if run.records >= start and not run.counting:
-            run.reset()
-        with run.watches["decode"]:
-            more = stream.fill()
-        if not more:
-            break
-        run.on_piece(stream.head)
-        stream.advance()
-    return run.results()
+    chains = Chains(settings)
+    chains.read(tape)
+    return chains.results()
 
 
-class _Run:
+class Chains:
+    """The operators of each shard, with a stopwatch for each step."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._table = RootTable(settings.source.feed, roots_of(settings))
         self._chains: dict[int, list[Any]] = {}
         self._baseline = replace(settings.baseline, calendar=load_calendar())
         self._kernel = TimedKernel()
+        self._records = self._counted = 0
+        self._watches = {name: Stopwatch() for name in ("decode", "split", *NAMES)}
+
+    def read(self, tape: Tape) -> None:
+        """The whole tape; only the live part counts."""
+        source = self._settings.source
+        stream = DbnStream(source.feed, (tape.path,), chunk_rows=source.batch_rows)
+        counting = False
         book_step.kernel = self._kernel  # type: ignore[assignment]
-        self.records = self._counted = 0
-        self.counting = False
-        self.watches = {name: Stopwatch() for name in ("decode", "split", *NAMES)}
-        self._out: dict[str, int] = dict.fromkeys(NAMES, 0)
+        while True:
+            if not counting and self._records >= tape.opening_records:
+                counting = True
+                self._restart()
+            with self._watches["decode"]:
+                more = stream.fill()
+            if not more:
+                break
+            self._on_piece(stream.head)
+            stream.advance()
+        book_step.kernel = book_kernel
 
-    def reset(self) -> None:
-        """Count from here on."""
-        self.counting, self._counted = True, self.records
-        self.watches = {name: Stopwatch() for name in self.watches}
-        self._kernel.watch = Stopwatch()
-
-    def on_piece(self, piece: Any) -> None:
-        """Through all steps."""
-        if isinstance(piece, np.ndarray):
-            with self.watches["split"]:
-                sharded = self._table.on_rows(piece)
-            self.records += piece.size
-        elif hasattr(piece, "intervals"):
-            sharded = self._table.on_header(piece)
-        else:
-            sharded = self._table.on_item(piece)
-        for shard, received in _grouped(sharded).items():
-            items = received
-            chain = self._chains.get(shard) or self._chain(shard)
-            for name, operator in zip(NAMES, chain, strict=True):
-                with self.watches[name]:
-                    items = operator.on_items(items)
+    def all(self) -> Iterable[list[Any]]:
+        """The operators of each shard."""
+        return self._chains.values()
 
     def results(self) -> dict[str, Any]:
         """By step, with the sum and the kernel alone."""
-        records = self.records - self._counted
-        found = {name: watch.per(records) for name, watch in self.watches.items()}
+        records = self._records - self._counted
         total = Stopwatch(
-            sum(watch.wall_ns for watch in self.watches.values()),
-            sum(watch.cpu_ns for watch in self.watches.values()),
+            sum(watch.wall_ns for watch in self._watches.values()),
+            sum(watch.cpu_ns for watch in self._watches.values()),
         )
-        book_step.kernel = book_kernel
-        return {"kernel": self._kernel.watch.per(records), **found, "sum": total.per(records)}
+        return {
+            **{name: watch.per(records) for name, watch in self._watches.items()},
+            "kernel": self._kernel.watch.per(records),
+            "sum": total.per(records),
+        }
+
+    def _restart(self) -> None:
+        self._counted = self._records
+        self._watches = {name: Stopwatch() for name in self._watches}
+        self._kernel.watch = Stopwatch()
+
+    def _on_piece(self, piece: Any) -> None:
+        if isinstance(piece, np.ndarray):
+            with self._watches["split"]:
+                sharded = self._table.on_rows(piece)
+            self._records += piece.size
+        elif isinstance(piece, Header):
+            sharded = self._table.on_header(piece)
+        else:
+            sharded = self._table.on_item(piece)
+        for shard, group in _grouped(sharded).items():
+            items = group
+            chain = self._chains.get(shard) or self._chain(shard)
+            for name, operator in zip(NAMES, chain, strict=True):
+                with self._watches[name]:
+                    items = operator.on_items(items)
 
     def _chain(self, shard: int) -> list[Any]:
         settings = self._settings
@@ -146,17 +158,12 @@ def _grouped(sharded: Iterable[Sharded]) -> dict[int, list[Flowing]]:
 
 def objects(tape: Tape) -> dict[str, Any]:
     """ns per record of databento's own decoder, which makes an object of each record."""
-    decoder = databento_dbn.DBNDecoder()
     watch = Stopwatch()
     records = 0
+    decoder = databento_dbn.DBNDecoder()
     with Path(tape.path).open("rb") as file:
         while data := file.read(_DECODER_BYTES):
             with watch:
                 decoder.write(data)
                 records += len(decoder.decode())
     return watch.per(records)
-
-
-def snapshot_bytes(dump: Callable[[Any], bytes], chains: Iterable[Iterable[Any]]) -> int:
-    """Bytes of the pickled snapshots of all operators."""
-    return sum(len(dump(operator.snapshot())) for chain in chains for operator in chain)

@@ -3,7 +3,7 @@
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bytewax.testing import run_main
 
@@ -24,7 +24,7 @@ class Laps:
         self.opening_read = self.read = 0
         self._running = self.opening
 
-    def __enter__(self) -> "Laps":
+    def __enter__(self) -> Self:
         self._running.__enter__()
         return self
 
