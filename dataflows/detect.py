@@ -19,8 +19,8 @@ from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
 from dataflows.adapter import step
 from dataflows.baseline_file import load_baseline
-from dataflows.edges import file_source, heard, sinks_of
-from dataflows.process import fail_in_one_line, stop_on_signals
+from dataflows.edges import file_source, heard, sinks_of, with_broker
+from dataflows.process import fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
 from dataflows.store import Store, store_of
 from operators.analyze import Analyze
@@ -151,10 +151,10 @@ def flow() -> Dataflow:
 
     A SIGTERM or SIGINT ends the input where it stands; the epoch is committed and the process
     exits with 0. Signal all processes of a cluster. Give the launcher the recovery directory that
-    `recovery.directory` names.
+    `recovery.directory` names. Without `kafka.bootstrap_servers` the process has a broker of its own.
     """
     on_fault = fail_in_one_line()
-    settings = load_settings()
+    settings = with_broker(load_settings(), note)
     stop = stop_on_signals()
     hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
     reports = bool(settings.source.summary_directory)

@@ -1,5 +1,7 @@
 """Sources and sinks from settings: what differs between live, replay, demo and test."""
 
+import atexit
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from connectors.root_rules import RootsConfig
 from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
+from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
 
@@ -55,6 +58,23 @@ def heard(settings: Settings) -> Settings:
     if settings.kafka.bootstrap_servers or not settings.pressure.publish:
         return settings
     return settings.model_copy(update={"pressure": replace(settings.pressure, publish=False)})
+
+
+def with_broker(settings: Settings, say: Callable[[str], None]) -> Settings:
+    """The settings with the embedded broker where they name no broker and no summary.
+
+    It lives as long as this process, in memory: for trying out, not for keeping.
+    """
+    if settings.kafka.bootstrap_servers or settings.source.summary_directory:
+        return settings
+    broker = EmbeddedBroker().start()
+    atexit.register(broker.stop)
+    say(
+        f"kafka.bootstrap_servers is not set: publishing to an embedded broker at {broker.address}, "
+        "in memory, until this process ends"
+    )
+    kafka = replace(settings.kafka, bootstrap_servers=broker.address)
+    return settings.model_copy(update={"kafka": kafka})
 
 
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:

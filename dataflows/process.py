@@ -53,6 +53,11 @@ def say(error: BaseException) -> None:
     print(f"ifd: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
 
 
+def note(text: str) -> None:
+    """A remark on stderr, in one line."""
+    print(f"ifd: {text}", file=sys.stderr, flush=True)
+
+
 def fail_in_one_line() -> Callable[[IfdError], None]:
     """For processes that Bytewax's own launcher runs: a user's mistake is one line and exit code 2.
 

@@ -2,7 +2,7 @@ import pytest
 
 from config.settings import load_settings
 from connectors.dbn_file import Hooks
-from dataflows.edges import file_source, heard, roots_of, sinks_of
+from dataflows.edges import file_source, heard, roots_of, sinks_of, with_broker
 from dataflows.store import Store
 from operators.model.errors import ConfigError, DeliveryError, FeedError
 from sinks.embedded_broker import EmbeddedBroker
@@ -66,3 +66,14 @@ def test_pressure_is_made_only_where_kafka_hears_it():
     quiet = load_settings({"kafka.bootstrap_servers": ""})
     assert not heard(quiet).pressure.publish
     assert heard(quiet).pressure.half_life_s == quiet.pressure.half_life_s
+
+
+def test_a_worker_without_an_address_has_a_broker_and_says_where():
+    said: list[str] = []
+    given = with_broker(settings(), said.append)
+    assert given.kafka.bootstrap_servers.startswith("127.0.0.1:")
+    assert given.kafka.bootstrap_servers in said[0]
+    assert with_broker(given, said.append) is given
+    for_summary = settings(source__summary_directory="somewhere")
+    assert with_broker(for_summary, said.append) is for_summary
+    assert len(said) == 1
