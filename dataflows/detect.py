@@ -151,7 +151,8 @@ def flow() -> Dataflow:
 
     A SIGTERM or SIGINT ends the input where it stands; the epoch is committed and the process
     exits with 0. Signal all processes of a cluster. Give the launcher the recovery directory that
-    `recovery.directory` names. Without `kafka.bootstrap_servers` the process has a broker of its own.
+    `recovery.directory` names. Without `kafka.bootstrap_servers` the process
+    brings a broker of its own.
     """
     on_fault = fail_in_one_line()
     settings = with_broker(load_settings(), note)

@@ -70,8 +70,8 @@ def with_broker(settings: Settings, say: Callable[[str], None]) -> Settings:
     broker = EmbeddedBroker().start()
     atexit.register(broker.stop)
     say(
-        f"kafka.bootstrap_servers is not set: publishing to an embedded broker at {broker.address}, "
-        "in memory, until this process ends"
+        "kafka.bootstrap_servers is not set: publishing to an embedded broker at "
+        f"{broker.address}, in memory, until this process ends"
     )
     kafka = replace(settings.kafka, bootstrap_servers=broker.address)
     return settings.model_copy(update={"kafka": kafka})
