@@ -45,7 +45,7 @@ def main() -> None:
 def measured(quick: bool, given: dict[str, object]) -> dict[str, Any]:
     """All results; the tapes are made first, so that nothing else runs while time is taken."""
     share = 0.01 if quick else 1.0
-    seconds = 2.0 if quick else 30.0
+    seconds = 1.0 if quick else 30.0
     warm = tape_of("warm", wide(60_000, 16, 2_000, PACE))
     tape = tape_of("tape", wide(int(5_000_000 * share), 200, int(382_000 * share), PACE))
     large = _wide_tape(share)

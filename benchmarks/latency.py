@@ -3,7 +3,7 @@
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import bytewax.operators as op
 import numpy as np
@@ -16,7 +16,7 @@ from benchmarks.tapes import Tape
 from config.settings import Settings, params_version
 from connectors.databento.header import Header
 from connectors.dbn_stream import DbnStream
-from connectors.roots import RootTable, Sharded
+from connectors.roots import RootTable, Routed, Sharded
 from dataflows.detect import build
 from dataflows.edges import heard, roots_of
 from dataflows.store import store_of
@@ -70,7 +70,7 @@ def _read(
         elif isinstance(piece, Header):
             opening += table.on_header(piece)
         else:
-            opening += table.on_item(piece)
+            opening += table.on_item(cast("Routed", piece))
         stream.advance()
     rows = np.concatenate(live).view(MBO_DTYPE)
     rows.flags.writeable = False

@@ -85,7 +85,7 @@ class Chains:
         source = self._settings.source
         stream = DbnStream(source.feed, (tape.path,), chunk_rows=source.batch_rows)
         counting = False
-        book_step.kernel = self._kernel  # type: ignore[assignment]
+        setattr(book_step, "kernel", self._kernel)  # noqa: B010 - not part of its interface
         while True:
             if not counting and self._records >= tape.opening_records:
                 counting = True
@@ -96,7 +96,7 @@ class Chains:
                 break
             self._on_piece(stream.head)
             stream.advance()
-        book_step.kernel = book_kernel
+        setattr(book_step, "kernel", book_kernel)  # noqa: B010
 
     def all(self) -> Iterable[list[Any]]:
         """The operators of each shard."""

@@ -62,7 +62,8 @@ def _whole(results: dict[str, Any]) -> list[str]:
         (
             f"snapshot: {snapshots['bytes_per_order']:.1f} bytes per order, the book alone "
             f"{snapshots['book_bytes_per_order']:.1f} (target 40); "
-            f"{snapshots['made_cpu_ms']:.0f} ms to make, {snapshots['pickled_cpu_ms']:.0f} ms to pickle"
+            f"{snapshots['made_cpu_ms']:.0f} ms to make, "
+            f"{snapshots['pickled_cpu_ms']:.0f} ms to pickle"
         ),
         f"snapshot by step, bytes: {step_ns}",
     ]
