@@ -24,7 +24,7 @@ def measure(tape: Tape, settings: Settings) -> dict[str, Any]:
                 data = pickle.dumps(state)
             sizes[name] += len(data)
             if name == "book":
-                orders += len(state["orders"])
+                orders += state["orders"].size + state["orders_filled"].size
     total = sum(sizes.values())
     return {
         "orders": orders,

@@ -49,7 +49,7 @@ class Book:
     """Orders, levels, open events and open panes of all instruments of one shard.
 
     State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 900 per
-    instrument; in a snapshot 32 per order. An instrument without an `Instrument` item before its
+    instrument; in a snapshot 24 per order. An instrument without an `Instrument` item before its
     first record becomes a root of its own.
 
     References:

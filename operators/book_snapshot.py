@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from operators import idmap
-from operators.book_head import COUNTERS
+from operators.book_head import COUNTERS, ORDER_DTYPE
 from operators.book_levels import blocks_of
 from operators.book_orders import ASK_BIT, BOOK_SHIFT
 from operators.book_state import (
@@ -25,6 +25,10 @@ from operators.book_state import (
     with_orders,
 )
 
+_WORDS: Final = ORDER_DTYPE.itemsize // 8
+PLAIN_ORDER_DTYPE: Final = np.dtype(ORDER_DTYPE.descr[:-2])
+"""An order that was neither filled nor refilled: one word less."""
+assert PLAIN_ORDER_DTYPE.itemsize == 8 * (_WORDS - 1)
 _SIDE_FIELDS: Final = ("touched_first", "touched_last")
 
 
@@ -41,7 +45,7 @@ def shrunk(book: Book) -> Book:
 
 
 def pack(book: Book, keys: Array) -> dict[str, Any]:
-    """Copies of what is in use: orders (32 bytes each), instruments, panes, open events.
+    """Copies of what is in use: orders (24 bytes each), instruments, panes, open events.
 
     Args:
         book: The book.
@@ -58,7 +62,7 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
     instruments["event"] = -1
     return {
         "keys": keys.copy(),
-        "orders": live_orders(book),
+        **_pack_orders(live_orders(book)),
         "instruments": instruments,
         "panes": book.panes[:slots].copy(),
         "sides": {name: book.sides[name][: 2 * slots].copy() for name in _SIDE_FIELDS},
@@ -75,6 +79,25 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
             for buffer, count in zip(buffers, events["fills"], strict=True)
         ),
     }
+
+
+def _pack_orders(orders: Array) -> dict[str, Any]:
+    """Orders without what few have, fills and hidden size, and those few whole."""
+    words = orders.view(np.int64).reshape(-1, _WORDS)
+    plain = words[:, -1] == 0
+    return {
+        "orders": words[plain, :-1].view(PLAIN_ORDER_DTYPE).reshape(-1),
+        "orders_filled": orders[~plain],
+    }
+
+
+def _unpack_orders(state: dict[str, Any]) -> Array:
+    plain = state["orders"].size
+    orders = np.zeros(plain + state["orders_filled"].size, ORDER_DTYPE)
+    words = orders.view(np.int64).reshape(-1, _WORDS)
+    words[:plain, :-1] = state["orders"].view(np.int64).reshape(-1, _WORDS - 1)
+    orders[plain:] = state["orders_filled"]
+    return orders
 
 
 def unpack(state: dict[str, Any], roots: Array) -> Book:
@@ -104,8 +127,9 @@ def unpack(state: dict[str, Any], roots: Array) -> Book:
     ids = idmap.roomy(book.ids, slots)
     for slot, key in enumerate(state["keys"]):
         idmap.insert(ids, int(key), slot)
-    book = with_orders(with_arrays(book, ids=ids), state["orders"], 0)
-    book = with_levels(book, state["orders"])
+    orders = _unpack_orders(state)
+    book = with_orders(with_arrays(book, ids=ids), orders, 0)
+    book = with_levels(book, orders)
     _put_events(book, state)
     return book
 

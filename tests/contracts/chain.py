@@ -164,11 +164,15 @@ def pickled(value: Any) -> bytes:
     return pickle.dumps(value, protocol=5)
 
 
+ORDERS = ("orders", "orders_filled")
+"""Orders of a book stand in the order of its table, which is not part of the state."""
+
+
 def same(value: Any) -> Any:
     """A snapshot in a form whose equality is that of the state."""
     if isinstance(value, dict):
         return {
-            key: same(np.sort(one, order=("owner", "order_id")) if key == "orders" else one)
+            key: same(np.sort(one, order=("owner", "order_id")) if key in ORDERS else one)
             for key, one in value.items()
         }
     if isinstance(value, list | tuple):
