@@ -23,6 +23,7 @@ from dataflows.edges import file_source, heard, sinks_of, with_broker
 from dataflows.process import fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
 from dataflows.store import Store, store_of
+from dataflows.warmup import warm_up
 from operators.analyze import Analyze
 from operators.baseline import Baseline
 from operators.baseline_history import HistoryTable
@@ -143,6 +144,7 @@ def assemble(
         on_baseline=on_baseline,
         reports=reports,
     )
+    warm_up(settings)
     return Assembly(flow, store, store.recovery(settings.recovery), gate)
 
 
