@@ -20,7 +20,7 @@ from connectors.dbn_file import Hooks
 from dataflows.adapter import step
 from dataflows.baseline_file import load_baseline
 from dataflows.edges import file_source, heard, sinks_of, with_broker
-from dataflows.process import fail_in_one_line, note, stop_on_signals
+from dataflows.process import check_recovery_directory, fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
 from dataflows.store import Store, store_of
 from dataflows.warmup import warm_up
@@ -157,7 +157,10 @@ def flow() -> Dataflow:
     brings a broker of its own.
     """
     on_fault = fail_in_one_line()
-    settings = with_broker(load_settings(), note)
+    settings = load_settings()
+    check_recovery_directory(settings.recovery.directory)
+    file_source(settings, Hooks())  # What is wrong with the files is said before any remark.
+    settings = with_broker(settings, note)
     stop = stop_on_signals()
     hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
     reports = bool(settings.source.summary_directory)

@@ -1,14 +1,16 @@
 """What a worker process does around the dataflow: stop cleanly, and fail in one line."""
 
+import argparse
 import atexit
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event
 from types import TracebackType
 
-from operators.model.errors import IfdError
+from operators.model.errors import ConfigError, IfdError
 
 EXIT_USER = 2
 """Something the user can put right."""
@@ -31,6 +33,27 @@ def stop_on_signals() -> Event:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     return stop
+
+
+def check_recovery_directory(expected: str) -> None:
+    """Of the launcher's words: settings and engine must mean the same store, or both none.
+
+    Otherwise the engine would start from nothing at every restart, or store for nobody.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if Path(sys.argv[0]).parts[-2:] != ("bytewax", "run.py"):
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    given = os.environ.get("BYTEWAX_RECOVERY_DIRECTORY", "")
+    parser.add_argument("-r", "--recovery-directory", default=given)
+    found = parser.parse_known_args()[0].recovery_directory
+    if (found and Path(found).resolve()) != (expected and Path(expected).resolve()):
+        raise ConfigError(
+            f"recovery.directory: expected the launcher's -r, {found or 'none'}, found "
+            f"{expected or 'none'}: give both the same folder, or neither"
+        )
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

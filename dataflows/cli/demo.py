@@ -47,10 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--seed: expected at least 0, found {arguments.seed}")
     if not 0 < arguments.speed < float("inf"):
         raise ConfigError(f"--speed: expected more than 0, found {arguments.speed}")
+    print("IFD demo: everything below is simulated", file=sys.stderr, flush=True)
     from dataflows.demo import SESSIONS, prepare
     from dataflows.progress import stages
 
-    print("IFD demo: everything below is simulated", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="ifd-demo-") as folder:
         with stages(sys.stderr) as shown:
             prepared = prepare(Path(folder), arguments.seed, shown)

@@ -92,3 +92,23 @@ def test_other_files_than_those_of_the_store_are_refused(
 def test_a_finished_replay_started_again_adds_nothing(tape: Path, store: Path) -> None:
     done = ifd("replay", tape, "--summary", "--recovery", store)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("launcher", ["/none/store", ""])
+def test_a_launcher_that_means_another_store_is_told_so(
+    tape: Path, tmp_path: Path, launcher: str
+) -> None:
+    words = ["-r", launcher, "-s", "1", "-b", "0"] if launcher else []
+    mine = tmp_path / "store"
+    code, said = ran(
+        LAUNCHER,
+        "dataflows.detect:flow",
+        *words,
+        source__paths=(str(tape),),
+        source__summary_directory=str(tmp_path),
+        recovery__directory=str(mine),
+    )
+    assert (code, said.count("\n")) == (2, 1)
+    expected = f"expected the launcher's -r, {launcher or 'none'}, found {mine}: give both the same"
+    assert said.startswith(f"ifd: recovery.directory: {expected}")
+    assert not mine.exists()
