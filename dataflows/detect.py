@@ -164,4 +164,10 @@ def flow() -> Dataflow:
     stop = stop_on_signals()
     hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
     reports = bool(settings.source.summary_directory)
-    return assemble(settings, hooks, reports=reports).flow
+    assembly = assemble(settings, hooks, reports=reports)
+    if settings is not wanted:
+        note(
+            "kafka.bootstrap_servers is not set: publishing to an embedded broker at "
+            f"{settings.kafka.bootstrap_servers}, in memory, until this process ends"
+        )
+    return assembly.flow

@@ -1,7 +1,6 @@
 """Sources and sinks from settings: what differs between live, replay, demo and test."""
 
 import atexit
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def heard(settings: Settings) -> Settings:
     return settings.model_copy(update={"pressure": replace(settings.pressure, publish=False)})
 
 
-def with_broker(settings: Settings, say: Callable[[str], None]) -> Settings:
+def with_broker(settings: Settings) -> Settings:
     """The settings with the embedded broker where they name no broker and no summary.
 
     It lives as long as this process, in memory: for trying out, not for keeping.
@@ -69,10 +68,6 @@ def with_broker(settings: Settings, say: Callable[[str], None]) -> Settings:
         return settings
     broker = EmbeddedBroker().start()
     atexit.register(broker.stop)
-    say(
-        "kafka.bootstrap_servers is not set: publishing to an embedded broker at "
-        f"{broker.address}, in memory, until this process ends"
-    )
     kafka = replace(settings.kafka, bootstrap_servers=broker.address)
     return settings.model_copy(update={"kafka": kafka})
 
