@@ -157,10 +157,9 @@ def flow() -> Dataflow:
     brings a broker of its own.
     """
     on_fault = fail_in_one_line()
-    settings = load_settings()
-    check_recovery_directory(settings.recovery.directory)
-    file_source(settings, Hooks())  # What is wrong with the files is said before any remark.
-    settings = with_broker(settings, note)
+    wanted = load_settings()
+    check_recovery_directory(wanted.recovery.directory)
+    settings = with_broker(wanted)
     stop = stop_on_signals()
     hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
     reports = bool(settings.source.summary_directory)
