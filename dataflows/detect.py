@@ -56,9 +56,6 @@ def build(
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
     analyze = replace(settings.analyze, params=params_version(settings))
-    # State messages nobody reads cost more than the rest of the step.
-    is_read = settings.pressure.publish and "kafka" in sinks
-    pressure = replace(settings.pressure, publish=is_read)
 
     def validated(s: dict[str, Any] | None) -> Validate:
         return Validate(settings.validation, s)
@@ -67,7 +64,7 @@ def build(
         return Book(settings.book, s)
 
     def pressed(s: dict[str, Any] | None) -> Pressure:
-        return Pressure(pressure, s)
+        return Pressure(settings.pressure, s)
 
     def judged(s: dict[str, Any] | None) -> Baseline:
         return Baseline(baseline, s, history=history if s is None else None)
