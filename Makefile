@@ -26,16 +26,16 @@ demo: setup ## everything on this machine, no key and no broker needed (ARGS="--
 	@$(BIN)/ifd demo $(ARGS)
 
 test: setup ## all tests that need nothing but this checkout (ARGS="-k sweep")
-	@$(BIN)/pytest -m "not kafka" $(ARGS)
+	@$(BIN)/pytest -m "not kafka and not servers" $(ARGS)
 
 check: setup ## the gate before a commit: format, lint, types, quick tests
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@IFD_HYPOTHESIS=fast $(BIN)/pytest --quiet -m "not kafka and not slow" $(CHECKED)
+	@IFD_HYPOTHESIS=fast $(BIN)/pytest --quiet -m "not kafka and not servers and not slow" $(CHECKED)
 
-test-servers: setup ## tests against an Apache Kafka that they start themselves (Java 17)
-	@$(BIN)/pytest -m kafka $(ARGS)
+test-servers: setup ## tests with real servers, which they start themselves: Apache Kafka (Java 17), PostgreSQL, Chromium
+	@$(BIN)/pytest -m "kafka or servers" $(ARGS)
 
 bench: setup ## ns per record of each step and of the whole, beside what a bare decoder takes
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -45,7 +45,8 @@ soak: setup ## a worker killed a hundred times must leave what one left that nev
 
 lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt
-	@$(COMPILE) pyproject.toml --constraint requirements/dev.txt --output-file requirements/base.txt
+	@$(COMPILE) --extra postgres --extra alerts pyproject.toml --constraint requirements/dev.txt \
+	  --output-file requirements/base.txt
 	@grep '^uv==' requirements/dev.txt | tr -d '\\' | $(COMPILE) - --output-file requirements/bootstrap.txt
 	@! grep -nE 'https?://|--(index|extra-index|find-links)' requirements/*.txt
 

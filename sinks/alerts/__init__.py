@@ -1,0 +1,1 @@
+"""Alerts: who is told of a signal, when, and over which channel."""

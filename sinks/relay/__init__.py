@@ -1,0 +1,1 @@
+"""The relay: what dashboards and programs connect to."""
