@@ -1,0 +1,1 @@
+"""The REST API and what else the relay process serves over HTTP."""

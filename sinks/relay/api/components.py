@@ -1,0 +1,46 @@
+"""The streams' JSON Schemas as one set of components, for OpenAPI and AsyncAPI alike.
+
+The same form that `sinks/schemas/` holds for the topics; only the place of the parts differs.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from operators.model.streams import VALUE_TYPES
+from sinks.schema import schema
+
+PREFIX: Final = "#/components/schemas/"
+
+
+def ref(name: str) -> dict[str, str]:
+    """Reference to a component."""
+    return {"$ref": PREFIX + name}
+
+
+def name_of(stream: str) -> str:
+    """Component of a stream's values, such as `Signal`."""
+    return VALUE_TYPES[stream].__name__
+
+
+def stream_schemas() -> dict[str, Any]:
+    """Component → schema of every stream's values and of the parts they share."""
+    found: dict[str, Any] = {}
+    for stream in VALUE_TYPES:
+        whole = {k: v for k, v in schema(stream).items() if k not in ("$schema", "$id")}
+        for name, part in whole.pop("$defs", {}).items():
+            assert found.setdefault(name, moved(part)) == moved(part), f"two forms of {name}"
+        found[name_of(stream)] = moved(whole)
+    return found
+
+
+def moved(form: Any) -> Any:
+    """A schema with references to its own `$defs` turned into references to components."""
+    if isinstance(form, Mapping):
+        return {key: _moved_item(key, item) for key, item in form.items()}
+    return [moved(item) for item in form] if isinstance(form, list) else form
+
+
+def _moved_item(key: str, item: Any) -> Any:
+    if key == "$ref" and isinstance(item, str):
+        return item.replace("#/$defs/", PREFIX)
+    return moved(item)
