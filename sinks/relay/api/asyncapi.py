@@ -7,6 +7,7 @@ from sinks.relay.api.components import name_of, ref, stream_schemas
 from sinks.relay.api.frames import client_frames, server_frames
 
 PROTOCOL: Final = "ifd.v1"
+"""Subprotocol of the WebSocket."""
 HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "CloudEvents 1.0, binary mode; what a clock or one run adds to a value.",

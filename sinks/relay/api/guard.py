@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinks.relay.api import security
 from sinks.relay.api.config import HttpConfig
-from sinks.relay.api.problems import Problem, problem_response
+from sinks.relay.api.problems import Problem, fault, problem_response
 from sinks.relay.api.rate import Buckets
 
 READ: Final = "GET, HEAD"
@@ -32,7 +32,7 @@ class GuardCounters:
     requests: int = 0
     """Requests, all of them."""
     malformed: int = 0
-    """Too long, with a body, or for another host."""
+    """Too long, with a body, of a method that changes something, or for another host."""
     limited: int = 0
     """Over a client's rate."""
     unauthorized: int = 0
@@ -90,8 +90,7 @@ class Guard:
             self._counters.failed += 1
             log.exception("%s %r failed", scope["method"], scope["path"])
             if not answer.is_started:
-                fault = Problem(500, "internal", "a fault on our side; it is in the relay's log")
-                await problem_response(fault)(scope, receive, answer)
+                await problem_response(fault())(scope, receive, answer)
 
     def _options(self, headers: Headers) -> dict[str, str]:
         allow = {"Allow": ALLOWED}
@@ -113,9 +112,6 @@ class Guard:
         if scope["path"] in security.OPEN_PATHS:
             return {}
         limits = self._check_rate(scope)
-        if scope["method"] not in ALLOWED.split(", "):
-            detail = f"expected one of {ALLOWED}: everything here is only read"
-            raise Problem(405, "method", detail, headers={"Allow": ALLOWED} | limits)
         # A browser's preflight cannot carry the token.
         if scope["method"] == "OPTIONS":
             return limits
@@ -131,6 +127,9 @@ class Guard:
         return limits
 
     def _check_shape(self, scope: Scope, headers: Headers) -> None:
+        if scope["method"] not in ALLOWED.split(", "):
+            detail = f"expected one of {ALLOWED}: everything here is only read"
+            raise Problem(405, "method", detail, headers={"Allow": ALLOWED})
         target_bytes = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if target_bytes > (most := self._config.target_bytes_max):
             raise Problem(

@@ -83,6 +83,11 @@ def unavailable(kind: str, detail: str, retry_after_s: int = 1) -> Problem:
     return Problem(503, kind, detail, headers={"Retry-After": str(retry_after_s)})
 
 
+def fault() -> Problem:
+    """500, which tells nothing."""
+    return Problem(500, "internal", "a fault on our side; it is in the relay's log")
+
+
 def refused(name: str, detail: str) -> Problem:
     """422: one parameter is not what it must be."""
     return Problem(
@@ -111,7 +116,12 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return problem_response(_of_validation(error))
 
+    async def on_fault(_request: Request, _error: Exception) -> Response:
+        return problem_response(fault())
+
     app.add_exception_handler(Problem, on_problem)
+    # Answers, and lets the exception go on to the guard, which logs and counts it.
+    app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
 
@@ -130,7 +140,9 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
 
 def _of_validation(error: RequestValidationError) -> Problem:
     errors = [
-        {"name": str(item["loc"][-1]), "detail": _detail(item)} for item in error.errors()[:20]
+        # ("query", name) or, of one value of several, ("query", name, index).
+        {"name": str(item["loc"][1]), "detail": _detail(item)}
+        for item in error.errors()[:20]
     ]
     detail = "; ".join(f"{item['name']}: {item['detail']}" for item in errors)
     return Problem(422, "parameter", detail, errors=errors)
@@ -140,4 +152,7 @@ def _detail(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         # What an unknown parameter held is not repeated: it may be a token gone astray.
         return "there is no such parameter"
-    return f"{item['msg']}, found {shown(item['input'])}"
+    said = item["msg"]
+    if item["type"] == "string_pattern_mismatch":
+        said = f"expected what matches {item['ctx']['pattern']}"
+    return f"{said}, found {shown(item['input'])}"

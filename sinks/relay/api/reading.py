@@ -39,15 +39,21 @@ class ReadingCounters:
 class Reading(Generic[S]):
     """Threads over one store. At most `store_threads` queries run, abandoned ones included."""
 
-    def __init__(self, store: S | None, config: HttpConfig) -> None:
-        """Without a store every read is a 503 that says so."""
+    def __init__(self, store: S | None, config: HttpConfig, name: str = "store") -> None:
+        """Without a store every read is a 503 that says so; `name` is what it is called."""
+        self._name = name
         self._store = store
         self._config = config
-        self._pool = ThreadPoolExecutor(config.store_threads, thread_name_prefix="store-read")
+        self._pool: ThreadPoolExecutor | None = None
         self._waiting_max = config.store_threads + config.store_waiting_max
         self.counters = ReadingCounters()
-        self.fault: str = "" if store is not None else "the relay has no store (store.url is empty)"
+        self.fault: str = "" if store is not None else f"this relay has no {name}"
         """Why the last query failed; empty after one that did not."""
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing to read from."""
+        return self._store is None
 
     async def read(self, query: Callable[[S], T]) -> T:
         """What `query` returns.
@@ -56,10 +62,10 @@ class Reading(Generic[S]):
             Problem: 503 with Retry-After: no store, too many waiting, too slow, or it failed.
         """
         if self._store is None:
-            raise unavailable("store-absent", self.fault, retry_after_s=60)
+            raise unavailable(f"{self._name}-absent", self.fault, retry_after_s=60)
         if self.counters.waiting >= self._waiting_max:
             self.counters.refused += 1
-            raise unavailable("store-busy", "too many queries wait for the store", retry_after_s=2)
+            raise unavailable(f"{self._name}-busy", f"too many wait for the {self._name}", 2)
         self.counters.waiting += 1
         try:
             return await self._timed(query, self._store)
@@ -67,10 +73,15 @@ class Reading(Generic[S]):
             self.counters.waiting -= 1
 
     def close(self) -> None:
-        """Start nothing new; queries under way end by themselves."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the threads; queries under way end by themselves. A later read starts them anew."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _timed(self, query: Callable[[S], T], store: S) -> T:
+        if self._pool is None:
+            threads = self._config.store_threads
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"{self._name}-read")
         loop = asyncio.get_running_loop()
         task = loop.run_in_executor(self._pool, query, store)
         try:
@@ -78,14 +89,14 @@ class Reading(Generic[S]):
         except TimeoutError:
             self.counters.timed_out += 1
             self.fault = f"no answer within {self._config.store_timeout_s:g} s"
-            raise unavailable("store-slow", f"the store gave {self.fault}") from None
+            raise unavailable(f"{self._name}-slow", f"the {self._name} gave {self.fault}") from None
         except Problem:
             raise
         except IfdError as error:
             self.counters.failed += 1
             self.fault = " ".join(str(error).split())
-            log.warning("the store failed: %s", self.fault)
-            raise unavailable("store", "the store cannot be read now") from error
+            log.warning("the %s failed: %s", self._name, self.fault)
+            raise unavailable(self._name, f"the {self._name} cannot be read now") from error
         self.counters.done += 1
         self.fault = ""
         return found

@@ -101,3 +101,9 @@ def page_of(stream: str, text: str, *, ndjson: bool = True) -> dict[int | str, d
         }
     link = {"description": "The next page, rel=next.", "schema": {"type": "string"}}
     return {200: {"description": text, "content": content, "headers": {"Link": link}}}
+
+
+def row_of(stream: str) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's `responses` of a route that answers with one row of a stream."""
+    content = {"application/json": {"schema": ref(f"{name_of(stream)}Row")}}
+    return {200: {"description": "The row.", "content": content}}

@@ -1,0 +1,102 @@
+"""The relay's HTTP application: REST under /v1, its two documents, health, and the dashboard."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+
+from sinks.relay.api import openapi, problems
+from sinks.relay.api.about import about_routes
+from sinks.relay.api.baseline_routes import baseline_routes
+from sinks.relay.api.baselines import BaselineOf
+from sinks.relay.api.config import HttpConfig
+from sinks.relay.api.guard import Guard, GuardCounters
+from sinks.relay.api.history import history_routes
+from sinks.relay.api.latency import LatencyWindow
+from sinks.relay.api.live import live_routes
+from sinks.relay.api.pages import FOLDER, Pages
+from sinks.relay.api.ports import Api, History, Live
+from sinks.relay.api.queries import once
+from sinks.relay.api.readiness import Readiness
+from sinks.relay.api.reading import Reading
+
+
+def create_app(
+    config: HttpConfig,
+    live: Live,
+    history: History | None,
+    *,
+    version: str,
+    readiness: Readiness,
+    latency: LatencyWindow,
+    bound: str = "127.0.0.1",
+    ws_port: int = 8765,
+    tokens: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    bootstrap_servers: str = "",
+    baseline_of: BaselineOf | None = None,
+    counters: GuardCounters | None = None,
+    static: Path = FOLDER,
+) -> Guard:
+    """The ASGI application. Does no I/O before it is asked something.
+
+    Args:
+        config: Bounds.
+        live: The hub, of the loop that the application runs in.
+        history: The store; None if the relay has none.
+        version: Of this program.
+        readiness: What is waited for; whoever assembles the process keeps it.
+        latency: Filled by whoever relays.
+        bound: Address that the server listens on; on loopback only loopback's names are served.
+        ws_port: Port of the WebSocket.
+        tokens: Any of them opens the data; empty: everybody may read.
+        origins: Origins whose pages may read, such as `https://desk.example`.
+        bootstrap_servers: Of Kafka, as clients reach it; empty if there is none.
+        baseline_of: What is normal for a root; None if no baseline is known.
+        counters: Kept up to date, for whoever shows them.
+        static: Folder of the dashboard.
+    """
+    api = Api(
+        version=version,
+        live=live,
+        reading=Reading(history, config),
+        baseline=Reading(baseline_of, config, "baseline"),
+        readiness=readiness,
+        latency=latency,
+        ws_port=ws_port,
+        bootstrap_servers=bootstrap_servers,
+        has_tokens=bool(tokens),
+    )
+    return Guard(
+        _routes(api, static),
+        config=config,
+        bound=bound,
+        tokens=tokens,
+        origins=origins,
+        counters=counters or GuardCounters(),
+    )
+
+
+def _routes(api: Api, static: Path) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        api.reading.close()
+        api.baseline.close()
+
+    # No pages for the document: those that FastAPI has load their scripts from another host.
+    app = FastAPI(
+        title="IFD",
+        version=api.version,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        dependencies=[Depends(once)],
+    )
+    for router in (about_routes(api), live_routes(api), baseline_routes(api), history_routes(api)):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app, has_tokens=api.has_tokens)
+    app.mount("/", Pages(api.ws_port, static))
+    return app

@@ -1,0 +1,110 @@
+"""History: what the store holds, by filter and page."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, SIGNALS
+from sinks.relay.api.openapi import problems
+from sinks.relay.api.ports import Api
+from sinks.relay.api.problems import Problem, shown
+from sinks.relay.api.queries import EventQuery, NoQuery, PageQuery, SignalQuery
+from sinks.relay.api.reliability import ReliabilityBin, reliability
+from sinks.relay.api.rows import page_of, rows_response
+
+SignalId = Annotated[str, Path(pattern="^[0-9A-Za-z_-]{1,64}$", description="Names a signal.")]
+
+
+class Reliability(BaseModel):
+    """How often signals were right, by what they said; empty until there are outcomes."""
+
+    count: int
+    """Outcomes counted."""
+    text: str
+    bins: list[ReliabilityBin]
+
+
+class Alerts(BaseModel):
+    """Alerts, newest first."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+def history_routes(api: Api) -> APIRouter:
+    """Routes over the store."""
+    router = APIRouter(prefix="/v1", tags=["history"], responses=problems(503))
+    _add_signals(router, api)
+    for stream, text in (
+        (EXECUTIONS, "Notable aggressor orders and whom they met"),
+        (GAPS, "Where data is missing or wrong, or whole again"),
+        (OUTCOMES, "What the market did after a signal; none until outcomes are measured"),
+    ):
+        _add_events(router, api, stream, text)
+    _add_reliability(router, api)
+    _add_alerts(router, api)
+    return router
+
+
+def _add_signals(router: APIRouter, api: Api) -> None:
+    @router.get("/signals", responses=page_of(SIGNALS, "Revisions, newest first."))
+    async def signals(request: Request, query: Annotated[SignalQuery, Query()]) -> Response:
+        """Revisions of signals with their evidence, newest first; retractions among them."""
+        latest = query.view == "latest"
+        words = query.words()
+        page = await api.reading.read(
+            lambda s: s.page(SIGNALS, words, query.cursor, query.limit, latest=latest)
+        )
+        return rows_response(request, page.rows, page.after, query.format)
+
+    @router.get(
+        "/signals/{id}",
+        responses=problems(404, 503) | page_of(SIGNALS, "Oldest first.", ndjson=False),
+    )
+    async def signal(
+        request: Request,
+        id: SignalId,  # noqa: A002 - the parameter's name in the document
+        _query: Annotated[NoQuery, Query()],
+    ) -> Response:
+        """Every revision of one signal with its evidence, oldest first."""
+        rows = await api.reading.read(lambda s: s.revisions(id))
+        if not rows:
+            raise Problem(404, "not-found", f"there is no signal {shown(id)}")
+        return rows_response(request, rows, None)
+
+
+def _add_events(router: APIRouter, api: Api, stream: str, text: str) -> None:
+    async def events(request: Request, query: Annotated[EventQuery, Query()]) -> Response:
+        words = query.words()
+        page = await api.reading.read(
+            lambda s: s.page(stream, words, query.cursor, query.limit, latest=False)
+        )
+        return rows_response(request, page.rows, page.after, query.format)
+
+    events.__doc__ = f"{text}; newest first."
+    router.add_api_route(
+        f"/{stream}", events, name=stream, responses=page_of(stream, "Newest first.")
+    )
+
+
+def _add_reliability(router: APIRouter, api: Api) -> None:
+    @router.get("/reliability")
+    async def reliability_of(_query: Annotated[NoQuery, Query()]) -> Reliability:
+        """Of the signals that said p, how many were right: Wilson interval and count per bin."""
+        bins = await api.reading.read(lambda s: reliability(s.outcomes()))
+        count = sum(one.count for one in bins)
+        return Reliability(
+            count=count,
+            text=f"{count} outcome{'s' * (count != 1)}" if count else "no outcomes yet",
+            bins=bins,
+        )
+
+
+def _add_alerts(router: APIRouter, api: Api) -> None:
+    @router.get("/alerts")
+    async def alerts(query: Annotated[PageQuery, Query()]) -> Alerts:
+        """Alerts and what became of them, newest first."""
+        items, after = await api.reading.read(lambda s: s.alerts(query.cursor, query.limit))
+        return Alerts(items=[dict(item) for item in items], next=after)

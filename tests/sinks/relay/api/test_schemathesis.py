@@ -1,0 +1,71 @@
+"""What the OpenAPI document promises is kept, whatever is sent: generated, valid and invalid."""
+
+import os
+
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.engine import events, from_schema
+
+from sinks.relay.api.config import HttpConfig
+from sinks.relay.api.queries import CURSOR, INSTANT
+from tests.sinks.relay.api.world import World, filled
+
+# What a schema cannot say: a cursor is one that a page gave, an instant one that exists.
+CURSORS = st.just("1710338410123456789_ES_10")
+INSTANTS = st.sampled_from(["2024-03-13", "2024-03-13T14:00:00Z", "1710338410123456789"])
+schemathesis.openapi.format(CURSOR, CURSORS)
+schemathesis.openapi.format(INSTANT, INSTANTS)
+
+TOKEN = "t0ken"
+EXAMPLES = {"fast": 5, "ci": 5, "deep": 200}[os.environ.get("IFD_HYPOTHESIS", "ci")]
+# A target of any length, since 414 is no answer to an invalid parameter.
+ANY_LENGTH = HttpConfig(burst=1_000_000, rate_per_s=1e6, target_bytes_max=10_000_000)
+
+
+def run(world, **parts):
+    """Requests made and promises broken: examples, boundaries, chance, and what links suggest."""
+    app = world.app(ANY_LENGTH, bound="0.0.0.0", **parts)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    schema.config.generation.update(
+        modes=[GenerationMode.POSITIVE, GenerationMode.NEGATIVE],
+        max_examples=EXAMPLES,
+        deterministic=True,
+        database="none",
+    )
+    if parts.get("tokens"):
+        schema.config.update(headers={"Authorization": f"Bearer {parts['tokens'][0]}"})
+    requests, broken = 0, []
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.NonFatalError | events.FatalError):
+            broken.append(str(getattr(event, "info", event)))
+        if isinstance(event, events.ScenarioFinished):
+            requests += len(event.recorder.interactions)
+            broken += failures(event.recorder)
+    return requests, broken
+
+
+def failures(recorder):
+    for case_id, checks in recorder.checks.items():
+        for check in checks:
+            # Not ready is what an empty relay is.
+            is_expected = (
+                check.name == "not_a_server_error"
+                and recorder.cases[case_id].value.path == "/readyz"
+            )
+            if check.failure_info is not None and not is_expected:
+                found = check.failure_info
+                yield f"{check.name}: {found.failure}\n{found.code_sample[:500]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("world", "parts"),
+    [(filled, {}), (World, {}), (filled, {"tokens": (TOKEN,)})],
+    ids=["with data", "empty", "with tokens"],
+)
+def test_every_promise_of_the_document_is_kept(world, parts):
+    requests, broken = run(world(), **parts)
+    assert requests > 200
+    assert not broken, f"{len(broken)} broken\n" + "\n\n".join(broken[:5])
