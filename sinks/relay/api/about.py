@@ -75,8 +75,9 @@ def about_routes(api: Api) -> APIRouter:
             headers={} if ready.ready else {"Retry-After": "1"},
         )
 
+    # Not async: it takes milliseconds, which a thread may have and the loop may not.
     @router.get("/asyncapi.json", include_in_schema=False)
-    async def asyncapi_document(request: Request) -> Response:
+    def asyncapi_document(request: Request) -> Response:
         name = host_name(request.headers.get("host")) or "localhost"
         document = asyncapi(api.version, api.bootstrap_servers, f"{name}:{api.ws_port}")
         return Response(orjson.dumps(document), media_type="application/json")

@@ -80,7 +80,9 @@ def create_app(
 
 def _routes(api: Api, static: Path) -> FastAPI:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Both documents take a tenth of a second to make, which nobody should wait for later.
+        app.openapi()
         yield
         api.reading.close()
         api.baseline.close()

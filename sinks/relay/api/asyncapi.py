@@ -35,7 +35,7 @@ def asyncapi(version: str, bootstrap_servers: str, ws_host: str) -> dict[str, An
         "operations": _operations(),
         "components": {
             "messages": _messages(frames),
-            "schemas": stream_schemas() | _frame_schemas(frames),
+            "schemas": {**stream_schemas(), **_frame_schemas(frames)},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -4,6 +4,7 @@ The same form that `sinks/schemas/` holds for the topics; only the place of the 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from operators.model.streams import VALUE_TYPES
@@ -22,8 +23,9 @@ def name_of(stream: str) -> str:
     return VALUE_TYPES[stream].__name__
 
 
-def stream_schemas() -> dict[str, Any]:
-    """Component → schema of every stream's values and of the parts they share."""
+@cache
+def stream_schemas() -> Mapping[str, Any]:
+    """Component → schema of every stream's values and of the parts they share; to be read only."""
     found: dict[str, Any] = {}
     for stream in VALUE_TYPES:
         whole = {k: v for k, v in schema(stream).items() if k not in ("$schema", "$id")}

@@ -18,8 +18,6 @@ class HttpConfig:
     """Bytes of path and query together, at least 256; a longer one gets 414."""
     body_bytes_max: int = 0
     """Bytes of a request's body, at least 0: nothing here takes one; a larger one gets 413."""
-    rows_max: int = 1_000
-    """Rows of one page, at least 1."""
     store_threads: int = 4
     """Queries of the store at the same time, at least 1."""
     store_waiting_max: int = 64
@@ -40,7 +38,6 @@ _LEAST = {
     "clients_max": 1,
     "target_bytes_max": 256,
     "body_bytes_max": 0,
-    "rows_max": 1,
     "store_threads": 1,
     "store_waiting_max": 0,
     "store_timeout_s": 0.01,

@@ -37,7 +37,7 @@ def problems(*further: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, *, has_tokens: bool) -> None:
-    """Let the application describe itself; the document is made at the first request for it."""
+    """Let the application describe itself; the document is made once."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -56,7 +56,9 @@ def _document(app: FastAPI, *, has_tokens: bool) -> dict[str, Any]:
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas |= stream_schemas() | row_schemas(tuple(VALUE_TYPES)) | {"Problem": SCHEMA}
+    schemas.update(stream_schemas())
+    schemas.update(row_schemas(tuple(VALUE_TYPES)))
+    schemas["Problem"] = SCHEMA
     if has_tokens:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         for path, operations in document["paths"].items():

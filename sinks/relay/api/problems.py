@@ -155,4 +155,6 @@ def _detail(item: Mapping[str, Any]) -> str:
     said = item["msg"]
     if item["type"] == "string_pattern_mismatch":
         said = f"expected what matches {item['ctx']['pattern']}"
+    elif item["type"] == "value_error":
+        said = str(item["ctx"]["error"])
     return f"{said}, found {shown(item['input'])}"

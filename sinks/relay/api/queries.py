@@ -4,10 +4,12 @@ What a filter means is decided by `sinks/filters.py`, which API, export and comm
 is its form. A parameter that is not listed is refused.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal, get_args
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from operators.model.signals import Change, Side, Strength
 from sinks.relay.api.ports import Words
@@ -18,19 +20,46 @@ LIMIT: Final = 100
 LIMIT_MAX: Final = 1_000
 VALUES_MAX: Final = 32
 """Times that a parameter may be repeated."""
+TEXT_MAX: Final = 512
+"""Characters of one value."""
 CURSOR: Final = "ifd-cursor"
 """Form of a cursor in the document: only one that the relay gave is valid."""
 INSTANT: Final = "ifd-instant"
 """Form of an instant in the document."""
 
 
-def _listed(words: tuple[str, ...] | str) -> StringConstraints:
-    """One value of a list parameter: a word, or several by commas."""
-    word = words if isinstance(words, str) else f"({'|'.join(words)})"
-    return StringConstraints(pattern=f"^{word}(,{word})*$", max_length=512)
+class Listed:
+    """Form of one value of a list parameter: a word, or several by commas."""
+
+    def __init__(self, word: str, expected: str) -> None:
+        """`word` is a regular expression, `expected` says the same to whoever sent another."""
+        self._pattern = f"^{word}(,{word})*$"
+        self._expected = expected
+
+    def __get_pydantic_core_schema__(self, _kind: Any, _handler: Any) -> CoreSchema:
+        text = core_schema.str_schema(max_length=TEXT_MAX)
+        return core_schema.no_info_after_validator_function(self._check, text)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": self._pattern, "maxLength": TEXT_MAX}
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self._pattern.removesuffix("$"), value, re.ASCII) is None:
+            raise ValueError(f"expected {self._expected}")
+        return value
 
 
-Name = Annotated[str, _listed("[0-9A-Za-z._-]+")]
+def one_of(kind: Any) -> Listed:
+    """Form of the words of a Literal."""
+    words = get_args(kind)
+    return Listed(f"({'|'.join(words)})", f"one of {', '.join(words)}")
+
+
+def _list(text: str) -> Any:
+    return Field([], max_length=VALUES_MAX, description=f"{text}; several by commas or repeated.")
+
+
+Name = Annotated[str, Listed("[0-9A-Za-z._-]+", "a name such as ES")]
 Cursor = Annotated[
     str | None,
     Field(max_length=512, pattern="^[A-Za-z0-9_=-]+$"),
@@ -39,7 +68,7 @@ Cursor = Annotated[
 Instant = Annotated[
     str | None, Field(max_length=40), WithJsonSchema({"type": "string", "format": INSTANT})
 ]
-"""RFC 3339 with an offset, a date (UTC), or ns since the epoch."""
+INSTANT_TEXT: Final = "RFC 3339 with an offset, a date (UTC), or ns since the epoch"
 
 Share = Annotated[
     float | None,
@@ -64,9 +93,11 @@ class PageQuery(NoQuery):
 class EventQuery(PageQuery):
     """Which messages of a stream."""
 
-    root: list[Name] = Field([], max_length=VALUES_MAX, description="Any of these roots.")
-    from_: Instant = Field(None, alias="from", description="At or after it, by `ts_event`.")
-    to: Instant = Field(None, description="Before it, by `ts_event`.")
+    root: list[Name] = _list("Root")
+    from_: Instant = Field(
+        None, alias="from", description=f"From it on, by `ts_event`: {INSTANT_TEXT}."
+    )
+    to: Instant = Field(None, description=f"Before it, by `ts_event`: {INSTANT_TEXT}.")
     format: Literal["json", "ndjson"] = "json"
 
     def words(self) -> Words:
@@ -86,10 +117,10 @@ NO_FILTERS: Final = frozenset({"cursor", "limit", "format", "view"})
 class SignalQuery(EventQuery):
     """Which signals."""
 
-    side: list[Annotated[str, _listed(get_args(Side))]] = Field([], max_length=VALUES_MAX)
-    kind: list[Annotated[str, _listed("[a-z_]+")]] = Field([], max_length=VALUES_MAX)
-    strength: list[Annotated[str, _listed(get_args(Strength))]] = Field([], max_length=VALUES_MAX)
-    change: list[Annotated[str, _listed(get_args(Change))]] = Field([], max_length=VALUES_MAX)
+    side: list[Annotated[str, one_of(Side)]] = _list("Side that the flow is on")
+    kind: list[Annotated[str, Listed("[a-z_]+", "a kind such as sweep")]] = _list("Kind")
+    strength: list[Annotated[str, one_of(Strength)]] = _list("Strength")
+    change: list[Annotated[str, one_of(Change)]] = _list("What the revision does to the signal")
     min_confidence: Share = Field(None, description="Probability at least.")
     view: Literal["revisions", "latest"] = Field(
         "revisions", description="Every revision, or of each signal its last."
@@ -99,7 +130,7 @@ class SignalQuery(EventQuery):
 class SymbolQuery(NoQuery):
     """Which symbols."""
 
-    root: list[Name] = Field([], max_length=VALUES_MAX, description="Of any of these roots.")
+    root: list[Name] = _list("Root")
 
 
 def split(values: list[str]) -> set[str]:

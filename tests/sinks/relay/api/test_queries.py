@@ -64,3 +64,15 @@ def test_many_and_long_values_are_refused_or_answered_but_never_a_fault():
     ):
         assert ask(app, f"/v1/signals?{query}").status_code in (200, 422)
     assert ask(filled().app(), "/v1/signals?" + "root=ES&" * 1_000).status_code == 414
+
+
+def test_what_was_expected_and_found_is_told():
+    body = problem(ask(filled().app(), "/v1/signals?side=buy,up"))
+    detail = "expected one of buy, sell, none, found 'buy,up'"
+    assert body["errors"] == [{"name": "side", "detail": detail}]
+    assert body["detail"] == f"side: {detail}"
+
+
+def test_a_value_with_a_line_break_at_its_end_is_another():
+    assert ask(filled().app(), "/v1/signals?side=buy%0A").status_code == 422
+    assert ask(filled().app(), "/v1/signals?cursor=a%0A").status_code == 422

@@ -11,7 +11,7 @@ from sinks.relay.api.components import stream_schemas
 from sinks.relay.api.rows import row, row_schemas, rows_response
 from tests.sinks.messages import EXAMPLES
 
-SCHEMAS = {"components": {"schemas": stream_schemas() | row_schemas(tuple(VALUE_TYPES))}}
+SCHEMAS = {"components": {"schemas": {**stream_schemas(), **row_schemas(tuple(VALUE_TYPES))}}}
 
 
 def request(target):
