@@ -6,6 +6,7 @@ What goes wrong below and is no problem of the client's is a 500 that says nothi
 
 import logging
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -141,7 +142,7 @@ class Guard:
             )
         # Nothing here reads a body, so nothing of it is ever kept; what announces one is refused.
         length = headers.get("content-length", "0")
-        known = length.isascii() and length.isdigit() and "transfer-encoding" not in headers
+        known = re.fullmatch("[0-9]{1,18}", length) and "transfer-encoding" not in headers
         if not known or int(length) > self._config.body_bytes_max:
             raise Problem(
                 413, "body", f"expected a body of at most {self._config.body_bytes_max} bytes"

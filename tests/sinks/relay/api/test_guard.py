@@ -93,7 +93,8 @@ def test_long_targets_and_bodies_are_refused():
     assert ask(app, "/", "GET", content=b"x" * 10).status_code == 200
     chunked = {"headers": {"Transfer-Encoding": "chunked"}}
     nonsense = {"headers": {b"Content-Length": b"\xb2"}}
-    for sent in ({"content": b"x" * 11}, chunked, nonsense):
+    endless = {"headers": {"Content-Length": "9" * 5_000}}
+    for sent in ({"content": b"x" * 11}, chunked, nonsense, endless):
         answer = ask(app, "/", **sent)
         assert answer.status_code == 413
         problem(answer)
