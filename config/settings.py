@@ -39,6 +39,7 @@ from operators.model.errors import ConfigError
 from operators.pressure import PressureConfig
 from operators.validate import ValidateConfig
 from sinks.kafka_config import KafkaConfig
+from sinks.relay.config import RelayConfig
 
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     detect: DetectConfig = DetectConfig()
     analyze: AnalyzeConfig = AnalyzeConfig()
     kafka: KafkaConfig = KafkaConfig()
+    relay: RelayConfig = RelayConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
     _profile: str = PrivateAttr(default=PROFILES[0])
