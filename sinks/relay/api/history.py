@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, SIGNALS
 from sinks.relay.api.openapi import problems
-from sinks.relay.api.ports import Api
+from sinks.relay.api.ports import Api, History
 from sinks.relay.api.problems import Problem, shown
 from sinks.relay.api.queries import EventQuery, NoQuery, PageQuery, SignalQuery
 from sinks.relay.api.reliability import ReliabilityBin, reliability
@@ -48,16 +48,24 @@ def history_routes(api: Api) -> APIRouter:
     return router
 
 
+async def _page(
+    api: Api, request: Request, stream: str, query: EventQuery, *, latest: bool
+) -> Response:
+    words = query.words()
+
+    def read(store: History) -> Response:
+        # The answer too is made in the thread: a thousand rows take the loop's milliseconds.
+        page = store.page(stream, words, query.cursor, query.limit, latest=latest)
+        return rows_response(request, page.rows, page.after, query.format)
+
+    return await api.reading.read(read)
+
+
 def _add_signals(router: APIRouter, api: Api) -> None:
     @router.get("/signals", responses=page_of(SIGNALS, "Revisions, newest first."))
     async def signals(request: Request, query: Annotated[SignalQuery, Query()]) -> Response:
         """Revisions of signals with their evidence, newest first; retractions among them."""
-        latest = query.view == "latest"
-        words = query.words()
-        page = await api.reading.read(
-            lambda s: s.page(SIGNALS, words, query.cursor, query.limit, latest=latest)
-        )
-        return rows_response(request, page.rows, page.after, query.format)
+        return await _page(api, request, SIGNALS, query, latest=query.view == "latest")
 
     @router.get(
         "/signals/{id}",
@@ -77,11 +85,7 @@ def _add_signals(router: APIRouter, api: Api) -> None:
 
 def _add_events(router: APIRouter, api: Api, stream: str, text: str) -> None:
     async def events(request: Request, query: Annotated[EventQuery, Query()]) -> Response:
-        words = query.words()
-        page = await api.reading.read(
-            lambda s: s.page(stream, words, query.cursor, query.limit, latest=False)
-        )
-        return rows_response(request, page.rows, page.after, query.format)
+        return await _page(api, request, stream, query, latest=False)
 
     events.__doc__ = f"{text}; newest first."
     router.add_api_route(

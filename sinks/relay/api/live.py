@@ -1,7 +1,7 @@
 """Live: what the relay holds in memory. Never waits for the store."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
@@ -80,10 +80,11 @@ def live_routes(api: Api) -> APIRouter:
         """Roots and how far each event channel is."""
         return Roots(epoch=api.live.epoch, items=_roots(api.live.positions()))
 
-    @router.get("/symbols")
-    async def symbols(query: Annotated[SymbolQuery, Query()]) -> Symbols:
+    @router.get("/symbols", response_model=Symbols)
+    async def symbols(query: Annotated[SymbolQuery, Query()]) -> Response:
         """Instruments that something happened in lately."""
-        return Symbols(items=_symbols(api.live.latest(PRESSURE), split(query.root)))
+        found = _symbols(api.live.latest(PRESSURE), split(query.root))
+        return Response(orjson.dumps({"items": found}), media_type="application/json")
 
     return router
 
@@ -95,15 +96,12 @@ def _roots(positions: Mapping[tuple[str, str], int]) -> list[RootPositions]:
     return [RootPositions(root=root, seq=found[root]) for root in sorted(found)]
 
 
-def _symbols(messages: Iterable[Published], roots: set[str]) -> list[Symbol]:
+def _symbols(messages: Iterable[Published], roots: set[str]) -> list[dict[str, Any]]:
+    """`Symbol` as plain dicts: there may be thousands, and the loop has other work."""
     found = [
-        Symbol(
-            root=message.root,
-            instrument_id=instrument["instrument_id"],
-            symbol=instrument["symbol"],
-        )
+        {"root": message.root, "instrument_id": one["instrument_id"], "symbol": one["symbol"]}
         for message in messages
         if not roots or message.root in roots
-        for instrument in orjson.loads(message.value)["instruments"]
+        for one in orjson.loads(message.value)["instruments"]
     ]
-    return sorted(found, key=lambda one: (one.root, one.symbol, one.instrument_id))
+    return sorted(found, key=lambda one: (one["root"], one["symbol"], one["instrument_id"]))
