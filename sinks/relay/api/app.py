@@ -1,6 +1,6 @@
 """The relay's HTTP application: REST under /v1, its two documents, health, and the dashboard."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,20 +20,19 @@ from sinks.relay.api.ports import Api, History, Live
 from sinks.relay.api.queries import once
 from sinks.relay.api.readiness import Readiness
 from sinks.relay.api.reading import Reading
+from sinks.relay.config import RelayConfig
 
 
 def create_app(
-    config: HttpConfig,
+    relay: RelayConfig,
+    http: HttpConfig,
     live: Live,
     history: History | None,
     *,
     version: str,
     readiness: Readiness,
     latency: LatencyWindow,
-    bound: str = "127.0.0.1",
-    ws_port: int = 8765,
-    tokens: Sequence[str] = (),
-    origins: Sequence[str] = (),
+    ws_port: int | None = None,
     bootstrap_servers: str = "",
     baseline_of: BaselineOf | None = None,
     counters: GuardCounters | None = None,
@@ -42,16 +41,14 @@ def create_app(
     """The ASGI application. Does no I/O before it is asked something.
 
     Args:
-        config: Bounds.
+        relay: Address, tokens and origins.
+        http: Bounds.
         live: The hub, of the loop that the application runs in.
         history: The store; None if the relay has none.
         version: Of this program.
         readiness: What is waited for; whoever assembles the process keeps it.
         latency: Filled by whoever relays.
-        bound: Address that the server listens on; on loopback only loopback's names are served.
-        ws_port: Port of the WebSocket.
-        tokens: Any of them opens the data; empty: everybody may read.
-        origins: Origins whose pages may read, such as `https://desk.example`.
+        ws_port: Port of the WebSocket where it is not the one of `relay`, since that is 0.
         bootstrap_servers: Of Kafka, as clients reach it; empty if there is none.
         baseline_of: What is normal for a root; None if no baseline is known.
         counters: Kept up to date, for whoever shows them.
@@ -60,20 +57,20 @@ def create_app(
     api = Api(
         version=version,
         live=live,
-        reading=Reading(history, config),
-        baseline=Reading(baseline_of, config, "baseline"),
+        reading=Reading(history, http),
+        baseline=Reading(baseline_of, http, "baseline"),
         readiness=readiness,
         latency=latency,
-        ws_port=ws_port,
+        ws_port=relay.ws_port if ws_port is None else ws_port,
         bootstrap_servers=bootstrap_servers,
-        has_tokens=bool(tokens),
+        has_tokens=bool(relay.tokens),
     )
     return Guard(
         _routes(api, static),
-        config=config,
-        bound=bound,
-        tokens=tokens,
-        origins=origins,
+        config=http,
+        bound=relay.host,
+        tokens=tuple(relay.tokens.values()),
+        origins=relay.origins,
         counters=counters or GuardCounters(),
     )
 

@@ -7,9 +7,11 @@ import httpx
 import pytest
 import uvicorn
 
+from sinks.relay.config import RelayConfig
 from tests.sinks.relay.api.asking import ask, problem
 from tests.sinks.relay.api.world import ROOMY, World, filled
 
+TOKEN = "a-token-of-this-test"
 ROUTES = [
     "/v1/version", "/v1/signals", "/v1/signals/ES-1", "/v1/executions", "/v1/gaps",
     "/v1/outcomes", "/v1/pressure", "/v1/pressure/ES", "/v1/baselines/ES", "/v1/reliability",
@@ -51,12 +53,12 @@ def test_what_is_not_there_yet_says_so():
 
 
 def test_tokens_guard_the_data_and_the_document_says_so():
-    app = filled().app(tokens=("s3cret",))
+    app = filled().app(relay=RelayConfig(tokens={"desk": TOKEN}))
     assert ask(app, "/v1/signals").status_code == 401
     assert ask(app, "/v1/none").status_code == 401
     assert ask(app, "/v1/version").json()["auth_required"] is True
     assert ask(app, "/").status_code == 200
-    answer = ask(app, "/v1/signals", headers={"Authorization": "Bearer s3cret"})
+    answer = ask(app, "/v1/signals", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
     paths = ask(app, "/openapi.json").json()["paths"]
     assert paths["/v1/signals"]["get"]["security"] == [{"bearer": []}]

@@ -23,10 +23,12 @@ from sinks.relay.api.latency import LatencyWindow
 from sinks.relay.api.ports import Page
 from sinks.relay.api.problems import refused, shown
 from sinks.relay.api.readiness import Readiness
+from sinks.relay.config import RelayConfig
 from tests.sinks import messages
 
 GENERATION = "g1"
 ROOMY = HttpConfig(burst=1_000_000, rate_per_s=1e6)
+LOOPBACK = RelayConfig()
 
 
 @dataclass
@@ -106,10 +108,10 @@ class World:
     readiness: Readiness = field(default_factory=Readiness)
     latency: LatencyWindow = field(default_factory=LatencyWindow)
 
-    def app(self, config=ROOMY, **parts):
+    def app(self, http=ROOMY, relay=LOOPBACK, **parts):
         given = {"version": "0.1.0", "readiness": self.readiness, "latency": self.latency}
         history = parts.pop("history", self.store)
-        return create_app(config, self.hub, history, **(given | parts))
+        return create_app(relay, http, self.hub, history, **(given | parts))
 
     def publish(self, *sent):
         for message in sent:
