@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from operators.model.items import Observation
 from operators.model.signals import Action, Change, Contract, Side, Signal
+from operators.pile import Pile
 from operators.plain import pack_observation, pack_signal, unpack_observation, unpack_signal
 from operators.weigh import (
     KINDS,
@@ -14,7 +15,6 @@ from operators.weigh import (
     PROBABILITY_MIN,
     Verdict,
     WeighConfig,
-    Weighed,
     strength_of,
     weigh,
     weighed,
@@ -82,10 +82,7 @@ class SignalBook:
     life: LifeConfig
     params: str
     contract_of: ContractOf
-    evidence: dict[Side, dict[tuple[str, int, int], Weighed]] = field(
-        default_factory=lambda: {"buy": {}, "sell": {}}
-    )
-    """By (detector, instrument, key), in order of arrival."""
+    evidence: dict[Side, Pile] = field(default_factory=lambda: {"buy": Pile(), "sell": Pile()})
     open: dict[tuple[Side, str], Open] = field(default_factory=dict)
     cooling: dict[tuple[Side, str], int] = field(default_factory=dict)
     """(side, kind) → until when it may not open."""
@@ -95,9 +92,9 @@ class SignalBook:
     def due_ns(self) -> int:
         """When `advance` has something to do; NEVER if the book is empty."""
         due = min((o.ts_evidence + self.life.hold_ns for o in self.open.values()), default=NEVER)
-        for pieces in self.evidence.values():
-            if pieces:
-                newest = pieces[next(reversed(pieces))].ts_last
+        for pile in self.evidence.values():
+            if pile:
+                newest = next(pile.latest_first()).ts_last
                 due = min(due, newest + self.life.window_ns)
         return due
 
@@ -114,12 +111,12 @@ class SignalBook:
                 closed.append(self._end(key, "closed", reason, now_ns))
                 # From when it was over, not from when the clock of a quiet market told so.
                 self.cooling[key] = due_ns + self.life.cooldown_ns
-        for pieces in self.evidence.values():
-            while pieces:
-                oldest = next(iter(pieces))
-                if pieces[oldest].ts_last + self.life.window_ns > now_ns:
+        for pile in self.evidence.values():
+            while pile:
+                place, oldest = pile.oldest()
+                if oldest.ts_last + self.life.window_ns > now_ns:
                     break
-                del pieces[oldest]
+                pile.drop(place)
         return closed
 
     def observe(self, observation: Observation, now_ns: int) -> list[Signal]:
@@ -130,13 +127,13 @@ class SignalBook:
         if evidence.ts_last + self.life.window_ns <= now_ns or side == "none":
             self.dropped += 1
             return signals
-        pieces = self.evidence[side]
+        pile = self.evidence[side]
         key = (evidence.detector, evidence.instrument_id, observation.key)
-        pieces.pop(key, None)
-        if len(pieces) == self.life.evidence_max:
-            del pieces[next(iter(pieces))]
+        pile.drop(key)
+        if len(pile) == self.life.evidence_max:
+            pile.drop(pile.oldest()[0])
             self.dropped += 1
-        pieces[key] = weighed(observation, self.weights)
+        pile.put(key, weighed(observation, self.weights))
         verdict = self._verdict(side)
         assert verdict is not None
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
@@ -145,9 +142,9 @@ class SignalBook:
     def distrust(self, instrument_id: int, symbol: str, now_ns: int) -> list[Signal]:
         """An instrument's data proved bad: its evidence goes, and the signals that rested on it."""
         signals = self.advance(now_ns)
-        for pieces in self.evidence.values():
-            for piece in [piece for piece in pieces if piece[1] == instrument_id]:
-                del pieces[piece]
+        for pile in self.evidence.values():
+            for place in [place for place, _ in pile.items() if place[1] == instrument_id]:
+                pile.drop(place)
         for key, entry in list(self.open.items()):
             if all(e.instrument_id != instrument_id for e in entry.last.evidence):
                 continue
@@ -167,8 +164,8 @@ class SignalBook:
             self.feed,
             tuple(
                 (side, key, pack_observation(piece.observation))
-                for side, pieces in self.evidence.items()
-                for key, piece in pieces.items()
+                for side, pile in self.evidence.items()
+                for key, piece in pile.items()
             ),
             tuple((*key, pack_signal(o.last), o.ts_evidence) for key, o in self.open.items()),
             tuple((*key, until) for key, until in self.cooling.items()),
@@ -179,16 +176,16 @@ class SignalBook:
         """Take back what `pack` gave, apart from root and feed."""
         _, _, evidence, opened, cooling, self.dropped = plain
         for side, key, observation in evidence:
-            self.evidence[side][key] = weighed(unpack_observation(observation), self.weights)
+            self.evidence[side].put(key, weighed(unpack_observation(observation), self.weights))
         self.open = {(s, k): Open(unpack_signal(last), ts) for s, k, last, ts in opened}
         self.cooling = {(side, kind): until for side, kind, until in cooling}
 
     def _verdict(self, side: Side) -> Verdict | None:
         own, other = self.evidence[side], self.evidence["sell" if side == "buy" else "buy"]
-        return weigh(own.values(), other.values(), self.weights) if own else None
+        return weigh(own, other, self.weights) if own else None
 
     def _kinds(self, side: Side) -> set[str]:
-        return {KINDS[detector] for detector, _, _ in self.evidence[side]}
+        return {KINDS[detector] for detector in self.evidence[side].detectors()}
 
     def _revise(self, side: Side, kind: str, verdict: Verdict, now_ns: int) -> Signal | None:
         """Update the side's signal of that kind, or the one it supports, or open one.
@@ -290,7 +287,7 @@ class SignalBook:
 
     def _mid_e9(self, side: Side, lead: Observation) -> int:
         """Newest mid known of the leading instrument."""
-        for piece in reversed(self.evidence[side].values()):
+        for piece in self.evidence[side].latest_first():
             if piece.observation.evidence.instrument_id == lead.evidence.instrument_id:
                 return piece.observation.mid_e9
         return lead.mid_e9

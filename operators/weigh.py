@@ -1,12 +1,12 @@
 """Weigh: evidence of one side of a root → log-odds, probability and their parts."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 from operators.model.items import Observation
 from operators.model.signals import Contribution, Strength
+from operators.pile import Pile, Ranked, Weighed
 
 STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
     (0.9, "EXTREME"),
@@ -69,17 +69,6 @@ class WeighConfig:
             raise ValueError(f"rest_max must be at least 0, was {self.rest_max}")
 
 
-class Weighed(NamedTuple):
-    """An observation and its log-odds if it stood alone; and what is asked of it often."""
-
-    value: float
-    group: str
-    detector: str
-    size: int
-    ts_last: int
-    observation: Observation
-
-
 class Verdict(NamedTuple):
     """What evidence amounts to."""
 
@@ -87,8 +76,8 @@ class Verdict(NamedTuple):
     probability: float
     parts: dict[str, float]
     """Detector → what it adds; they and the bias add up to log_odds."""
-    chosen: list[tuple[int, Weighed]]
-    """(order of arrival, piece) of what contributed."""
+    chosen: list[Ranked]
+    """What contributed."""
     dominating: str
     """The detector that adds most."""
     size: int
@@ -109,12 +98,12 @@ class Verdict(NamedTuple):
     @property
     def counted(self) -> tuple[Weighed, ...]:
         """What contributed, in order of arrival."""
-        return tuple([piece for _, piece in sorted(self.chosen, key=_order)])
+        return tuple([one.piece for one in sorted(self.chosen, key=_arrival)])
 
     @property
     def lead(self) -> Observation:
         """Strongest piece of the dominating detector."""
-        pieces = [piece for _, piece in self.chosen if piece.detector == self.dominating]
+        pieces = [one.piece for one in self.chosen if one.piece.detector == self.dominating]
         return max(pieces, key=_value).observation
 
     def alone(self, kind: str, bias: float) -> float:
@@ -138,7 +127,7 @@ def weighed(observation: Observation, config: WeighConfig) -> Weighed:
     )
 
 
-def weigh(own: Iterable[Weighed], opposing: Iterable[Weighed], config: WeighConfig) -> Verdict:
+def weigh(own: Pile, opposing: Pile, config: WeighConfig) -> Verdict:
     """Log-odds = bias + Σ over groups of (max + rest_share·Σ of the next rest_max) − opposition.
 
     Detectors of a group see the same thing: its pieces count little more than the strongest.
@@ -146,26 +135,24 @@ def weigh(own: Iterable[Weighed], opposing: Iterable[Weighed], config: WeighConf
     as there is something here: flow on both sides at once is a market, not an institution. Other
     groups do not oppose: bids that hold against selling are what absorption is.
 
-    Log-odds are rounded to four decimals, so that the last bit of a logarithm never shows.
+    Log-odds are rounded to four decimals, so that the last bit of a logarithm never shows. `own`
+    must have a piece.
     """
-    against = _grouped(opposing)
+    counted = 1 + config.rest_max
     parts: dict[str, float] = {}
-    sizes: dict[str, int] = {}
-    chosen: list[tuple[int, Weighed]] = []
+    chosen: list[Ranked] = []
     opposed = 0.0
-    for group, pieces in _grouped(own).items():
+    for group in own.groups():
         total = 0.0
         share = 1.0
-        for one in _strongest(pieces, config):
-            value, _, detector, _, _, _ = one[1]
+        for one in own.strongest(group, counted):
+            value, _, detector, _, _, _ = one.piece
             parts[detector] = parts.get(detector, 0.0) + share * value
             total += share * value
             share = config.rest_share
             chosen.append(one)
-        if group in against:
-            opposed += config.opposed_share * min(total, _total(against[group], config))
-        for _, (_, _, detector, size, _, _) in pieces:
-            sizes[detector] = sizes.get(detector, 0) + size
+        if against := opposing.strongest(group, counted):
+            opposed += config.opposed_share * min(total, _total(against, config))
     dominating = max(parts, key=lambda detector: parts[detector])
     if opposed > 0:
         parts[OPPOSED] = -opposed
@@ -177,7 +164,7 @@ def weigh(own: Iterable[Weighed], opposing: Iterable[Weighed], config: WeighConf
         parts=parts,
         chosen=chosen,
         dominating=dominating,
-        size=max(sizes.values()),
+        size=own.size,
     )
 
 
@@ -197,39 +184,14 @@ def strength_of(probability: float) -> Strength:
     return "LOW"
 
 
-_Pieces = list[tuple[int, Weighed]]
-
-
-def _order(one: tuple[int, Weighed]) -> int:
-    return one[0]
+def _arrival(one: Ranked) -> int:
+    return one.arrival
 
 
 def _value(piece: Weighed) -> float:
     return piece.value
 
 
-def _falling(one: tuple[int, Weighed]) -> float:
-    return -one[1][0]
-
-
-def _grouped(pieces: Iterable[Weighed]) -> dict[str, _Pieces]:
-    groups: dict[str, _Pieces] = {}
-    for one in enumerate(pieces):
-        group = one[1][1]
-        if group in groups:
-            groups[group].append(one)
-        else:
-            groups[group] = [one]
-    return groups
-
-
-def _strongest(pieces: _Pieces, config: WeighConfig) -> _Pieces:
-    if len(pieces) > 1:
-        # Stable: of equals the earlier.
-        pieces = sorted(pieces, key=_falling)
-    return pieces[: 1 + config.rest_max]
-
-
-def _total(pieces: _Pieces, config: WeighConfig) -> float:
-    first, *rest = [piece[0] for _, piece in _strongest(pieces, config)]
+def _total(pieces: list[Ranked], config: WeighConfig) -> float:
+    first, *rest = [one.piece.value for one in pieces]
     return first + config.rest_share * sum(rest)

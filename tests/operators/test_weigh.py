@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from operators.model.items import Observation
 from operators.model.signals import Evidence
+from operators.pile import Pile
 from operators.weigh import (
     KINDS,
     OPPOSED,
@@ -58,8 +59,14 @@ def seen(detector, strength=3.0, *, structural=True, quality=1.0, size=10, side=
 
 
 def verdict(*observations, against=(), config=CONFIG):
-    own = [weighed(one, config) for one in observations]
-    return weigh(own, [weighed(one, config) for one in against], config)
+    return weigh(pile(observations, config), pile(against, config), config)
+
+
+def pile(observations, config):
+    found = Pile()
+    for number, one in enumerate(observations):
+        found.put((one.evidence.detector, 1, number), weighed(one, config))
+    return found
 
 
 def test_log_odds_are_bias_and_weighted_strength():
