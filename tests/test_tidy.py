@@ -258,7 +258,7 @@ def test_every_link_of_the_pages_leads_somewhere():
 
 def test_locks_hold_hashes_and_no_addresses():
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [f.name for f in files] == ["base.txt", "bootstrap.txt", "dev.txt"]
+    assert [f.name for f in files] == ["base.txt", "bootstrap.txt", "dev.txt", "node.txt"]
     for file in files:
         text = file.read_text()
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text), file
