@@ -8,11 +8,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from operators.model.streams import STATUS
-from sinks.relay.api.asyncapi import PROTOCOL, asyncapi
+from sinks.relay.api.asyncapi import asyncapi
 from sinks.relay.api.openapi import problems
 from sinks.relay.api.ports import Api
 from sinks.relay.api.queries import NoQuery
 from sinks.relay.api.security import host_name
+from sinks.relay.messages import PROTOCOL
 
 
 class Version(BaseModel):
@@ -56,7 +57,7 @@ def about_routes(api: Api) -> APIRouter:
             version=api.version,
             ws_port=api.ws_port,
             auth_required=api.has_tokens,
-            epoch=api.live.epoch,
+            epoch=api.hub.epoch,
         )
 
     @router.get("/healthz", responses=problems())
@@ -91,10 +92,10 @@ def _not_ready() -> dict[int | str, dict[str, Any]]:
 
 def _ready(api: Api) -> Ready:
     reasons = api.readiness.reasons()
-    if api.live.epoch is None:
+    if api.hub.epoch is None:
         reasons.append("data: no message of a worker has come yet")
     progress = []
-    for message in api.live.latest(STATUS):
+    for message in api.hub.values(STATUS):
         status = orjson.loads(message.value)
         progress.append(f"{status['feed']}: {status['state']}, {status['text']}")
     return Ready(

@@ -16,17 +16,18 @@ from sinks.relay.api.history import history_routes
 from sinks.relay.api.latency import LatencyWindow
 from sinks.relay.api.live import live_routes
 from sinks.relay.api.pages import FOLDER, Pages
-from sinks.relay.api.ports import Api, History, Live
+from sinks.relay.api.ports import Api, History
 from sinks.relay.api.queries import once
 from sinks.relay.api.readiness import Readiness
 from sinks.relay.api.reading import Reading
 from sinks.relay.config import RelayConfig
+from sinks.relay.hub import Hub
 
 
 def create_app(
     relay: RelayConfig,
     http: HttpConfig,
-    live: Live,
+    hub: Hub,
     history: History | None,
     *,
     version: str,
@@ -43,11 +44,11 @@ def create_app(
     Args:
         relay: Address, tokens and origins.
         http: Bounds.
-        live: The hub, of the loop that the application runs in.
+        hub: In the loop that the application runs in.
         history: The store; None if the relay has none.
         version: Of this program.
         readiness: What is waited for; whoever assembles the process keeps it.
-        latency: Filled by whoever relays.
+        latency: The hub's `on_relayed` is its `add`.
         ws_port: Port of the WebSocket where it is not the one of `relay`, since that is 0.
         bootstrap_servers: Of Kafka, as clients reach it; empty if there is none.
         baseline_of: What is normal for a root; None if no baseline is known.
@@ -56,7 +57,7 @@ def create_app(
     """
     api = Api(
         version=version,
-        live=live,
+        hub=hub,
         reading=Reading(history, http),
         baseline=Reading(baseline_of, http, "baseline"),
         readiness=readiness,

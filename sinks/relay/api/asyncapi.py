@@ -5,16 +5,15 @@ from typing import Any, Final
 from operators.model.streams import EVENT_STREAMS, VALUE_TYPES, topic
 from sinks.relay.api.components import name_of, ref, stream_schemas
 from sinks.relay.api.frames import client_frames, server_frames
+from sinks.relay.messages import PROTOCOL
 
-PROTOCOL: Final = "ifd.v1"
-"""Subprotocol of the WebSocket."""
 HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "CloudEvents 1.0, binary mode; what a clock or one run adds to a value.",
     "properties": {"ce_id": {"type": "string"}, "ce_time": {"type": "string"}},
 }
-SOCKET_TEXT: Final = """JSON text frames, subprotocol `ifd.v1`. After `hello` a client that sent no
-bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back, with
+SOCKET_TEXT: Final = f"""JSON text frames, subprotocol `{PROTOCOL}`. After `hello` a client that sent
+no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back, with
 `resume`; 4500 and above: do not."""
 
 

@@ -2,11 +2,9 @@
 
 from typing import Any, Final
 
-from operators.model.streams import EVENT_STREAMS, STATE_STREAMS
 from sinks.relay.api.components import name_of, ref
+from sinks.relay.messages import CHANNELS, PROTOCOL
 from sinks.schema import NUMBERS
-
-CHANNELS: Final = (*EVENT_STREAMS, *STATE_STREAMS)
 
 Schema = dict[str, Any]
 
@@ -94,7 +92,7 @@ def _session_frames() -> tuple[Schema, ...]:
     }
     hello = {
         "session": TEXT,
-        "protocol": {"const": "ifd.v1"},
+        "protocol": {"const": PROTOCOL},
         "server_time_ns": NS,
         "heartbeat_ms": MS,
         "epoch": EPOCH,
@@ -105,7 +103,7 @@ def _session_frames() -> tuple[Schema, ...]:
     answer = {"id": ID, "result": {"type": "array", "items": result}, "recovered": recovered}
     return (
         frame("hello", "First frame of the relay.", hello),
-        frame("ack", "Answer to subscribe and unsubscribe.", answer, ("id", "recovered")),
+        frame("ack", "Answer to auth, subscribe and unsubscribe.", answer, ("id", "recovered")),
         frame("pong", "Answer to ping.", {"id": ID, "server_time_ns": NS}, ("id",)),
     )
 

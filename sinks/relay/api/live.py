@@ -55,20 +55,20 @@ def live_routes(api: Api) -> APIRouter:
     @router.get("/pressure", responses=page_of(PRESSURE, "One row a root.", ndjson=False))
     async def pressure(request: Request, _query: Annotated[NoQuery, Query()]) -> Response:
         """Latest pressure of every root: instruments that changed in its last second."""
-        return rows_response(request, api.live.latest(PRESSURE), None)
+        return rows_response(request, _values(api, PRESSURE), None)
 
     @router.get("/pressure/{root}", responses=problems(404) | row_of(PRESSURE))
     async def pressure_of(root: RootName, _query: Annotated[NoQuery, Query()]) -> Response:
         """Latest pressure of one root."""
-        for message in api.live.latest(PRESSURE):
-            if message.root == root:
-                return Response(row(message), media_type="application/json")
-        raise Problem(404, "not-found", f"no pressure of root {shown(root)} has come yet")
+        message = api.hub.latest(PRESSURE, root)
+        if message is None:
+            raise Problem(404, "not-found", f"no pressure of root {shown(root)} has come yet")
+        return Response(row(message), media_type="application/json")
 
     @router.get("/feeds", responses=page_of(STATUS, "One row a feed.", ndjson=False))
     async def feeds(request: Request, _query: Annotated[NoQuery, Query()]) -> Response:
         """Latest status of every feed: state, lag, records."""
-        return rows_response(request, api.live.latest(STATUS), None)
+        return rows_response(request, _values(api, STATUS), None)
 
     @router.get("/stats/latency")
     async def latency(_query: Annotated[NoQuery, Query()]) -> LatencyStats:
@@ -78,15 +78,19 @@ def live_routes(api: Api) -> APIRouter:
     @router.get("/roots")
     async def roots(_query: Annotated[NoQuery, Query()]) -> Roots:
         """Roots and how far each event channel is."""
-        return Roots(epoch=api.live.epoch, items=_roots(api.live.positions()))
+        return Roots(epoch=api.hub.epoch, items=_roots(api.hub.last_seqs()))
 
     @router.get("/symbols", response_model=Symbols)
     async def symbols(query: Annotated[SymbolQuery, Query()]) -> Response:
         """Instruments that something happened in lately."""
-        found = _symbols(api.live.latest(PRESSURE), split(query.root))
+        found = _symbols(api.hub.values(PRESSURE), split(query.root))
         return Response(orjson.dumps({"items": found}), media_type="application/json")
 
     return router
+
+
+def _values(api: Api, stream: str) -> list[Published]:
+    return sorted(api.hub.values(stream), key=lambda message: message.root)
 
 
 def _roots(positions: Mapping[tuple[str, str], int]) -> list[RootPositions]:

@@ -1,4 +1,4 @@
-"""Ports: what the API asks of the hub and of the store, and no more than that."""
+"""Ports: what the API asks of the store, and the parts of the relay that all routes share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from sinks.relay.api.baselines import BaselineOf
 from sinks.relay.api.latency import LatencyWindow
 from sinks.relay.api.readiness import Readiness
 from sinks.relay.api.reading import Reading
+from sinks.relay.hub import Hub
 
 Words = Mapping[str, Sequence[str]]
 """Filter as it was typed: name → values; see `sinks/filters.py`."""
@@ -21,20 +22,6 @@ class Page:
     rows: tuple[Published, ...]
     after: str | None
     """Cursor of the next page; None on the last."""
-
-
-class Live(Protocol):
-    """The relay's memory. Called in its loop; answers at once."""
-
-    @property
-    def epoch(self) -> str | None:
-        """Generation served; None before the first message of one."""
-
-    def latest(self, channel: str) -> Iterable[Published]:
-        """The current value of a state channel for each of its keys."""
-
-    def positions(self) -> Mapping[tuple[str, str], int]:
-        """(event channel, root) → last seq."""
 
 
 class History(Protocol):
@@ -66,7 +53,7 @@ class Api:
     """The relay as the API sees it; a request changes nothing here."""
 
     version: str
-    live: Live
+    hub: Hub
     """In the same loop: asked directly."""
     reading: Reading[History]
     baseline: Reading[BaselineOf]

@@ -4,6 +4,7 @@ from jsonschema import Draft202012Validator
 
 from operators.model.streams import SIGNALS
 from sinks.published import published
+from sinks.relay import messages
 from sinks.relay.api.components import stream_schemas
 from sinks.relay.api.frames import client_frames, server_frames
 from tests.sinks.messages import EXAMPLES
@@ -43,3 +44,34 @@ def test_an_update_carries_any_value_as_on_its_topic(message):
     assert not accepts(form, frame | {"ts_relayed_ns": 2})
     assert not accepts(form, frame | {"data": value | {"more": 1}})
     assert frame["channel"] != SIGNALS or not accepts(form, frame | {"data": {}})
+
+
+def sent_frames():
+    """One of each frame as the relay makes them."""
+    one = published(EXAMPLES[3], "g1", 1, 2)
+    recovered = {"signals/ES": {"recovered": True, "seq": 3, "oldest_seq": 1}}
+    result = [{"channel": "signals", "root": "*", "ok": False, "reason": "too many"}]
+    yield messages.hello("s1", 5, None, heartbeat_ms=5_000, auth_required=True, limits={"a": 1})
+    yield messages.ack(1, result, recovered)
+    yield messages.ack("x", [], None)
+    yield messages.pong(None, 5)
+    yield messages.update(one, 9, is_state=False)
+    yield messages.snapshot(one.key, "g1", 1, [one.value])
+    yield messages.snapshot(("pressure", "ES"), "g1", 0, [])
+    yield messages.heartbeat(5, "g1", {"signals/ES": 3})
+    yield messages.gap(one.key, 3, 4)
+    yield messages.epoch_changed("g2")
+    yield messages.rate_limited(100)
+    yield messages.error("bad", "what it was")
+    yield messages.bye(4_000, "restart", 500)
+    yield messages.bye(4_501, "auth", None)
+
+
+def test_what_the_relay_sends_is_what_the_document_says():
+    forms = server_frames()
+    seen = set()
+    for frame in sent_frames():
+        value = orjson.loads(frame.text)
+        Draft202012Validator(SCHEMAS | forms[value["op"]]).validate(value)
+        seen.add(value["op"])
+    assert seen == set(forms)

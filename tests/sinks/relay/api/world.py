@@ -1,4 +1,4 @@
-"""A relay for the API to show: a hub and a store in memory, empty or with some of everything."""
+"""A relay for the API to show: a hub, and a store in memory, empty or with some of everything."""
 
 import re
 import time
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from operators.model.streams import (
-    EVENT_STREAMS,
     EXECUTIONS,
     GAPS,
     OUTCOMES,
@@ -24,27 +23,12 @@ from sinks.relay.api.ports import Page
 from sinks.relay.api.problems import refused, shown
 from sinks.relay.api.readiness import Readiness
 from sinks.relay.config import RelayConfig
+from sinks.relay.hub import Hub
 from tests.sinks import messages
 
 GENERATION = "g1"
 ROOMY = HttpConfig(burst=1_000_000, rate_per_s=1e6)
 LOOPBACK = RelayConfig()
-
-
-@dataclass
-class MemoryHub:
-    rows: list = field(default_factory=list)
-
-    @property
-    def epoch(self):
-        return GENERATION if self.rows else None
-
-    def latest(self, channel):
-        newest = {one.root: one for one in self.rows if one.stream == channel}
-        return [newest[root] for root in sorted(newest)]
-
-    def positions(self):
-        return {one.key: one.seq for one in self.rows if one.stream in EVENT_STREAMS}
 
 
 @dataclass
@@ -103,10 +87,12 @@ class MemoryStore:
 
 @dataclass
 class World:
-    hub: MemoryHub = field(default_factory=MemoryHub)
     store: MemoryStore = field(default_factory=MemoryStore)
     readiness: Readiness = field(default_factory=Readiness)
     latency: LatencyWindow = field(default_factory=LatencyWindow)
+
+    def __post_init__(self):
+        self.hub = Hub(LOOPBACK, on_relayed=self.latency.add)
 
     def app(self, http=ROOMY, relay=LOOPBACK, **parts):
         given = {"version": "0.1.0", "readiness": self.readiness, "latency": self.latency}
@@ -116,7 +102,7 @@ class World:
     def publish(self, *sent):
         for message in sent:
             one = published(message, GENERATION, 1_000, time.time_ns())
-            self.hub.rows.append(one)
+            self.hub.publish([one])
             if message.stream not in STATE_STREAMS:
                 self.store.rows.append(one)
 
@@ -145,6 +131,5 @@ def filled(count=25):
     world.publish(*signals("ES", count), *signals("NQ", count))
     for stream in (EXECUTIONS, GAPS, OUTCOMES, PRESSURE, STATUS):
         world.publish(*(m for m in messages.EXAMPLES if m.stream == stream))
-    world.latency.add(1, 1_000_001)
     world.store.alert_rows.append({"id": "a1", "state": "sent"})
     return world
