@@ -12,8 +12,8 @@ HEADERS: Final[dict[str, Any]] = {
     "description": "CloudEvents 1.0, binary mode; what a clock or one run adds to a value.",
     "properties": {"ce_id": {"type": "string"}, "ce_time": {"type": "string"}},
 }
-SOCKET_TEXT: Final = f"""JSON text frames, subprotocol `{PROTOCOL}`. After `hello` a client that sent
-no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back, with
+SOCKET_TEXT: Final = f"""JSON text frames, subprotocol `{PROTOCOL}`. After `hello` a client that
+sent no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back, with
 `resume`; 4500 and above: do not."""
 
 
