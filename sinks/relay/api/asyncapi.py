@@ -13,8 +13,8 @@ HEADERS: Final[dict[str, Any]] = {
     "properties": {"ce_id": {"type": "string"}, "ce_time": {"type": "string"}},
 }
 SOCKET_TEXT: Final = f"""JSON text frames, subprotocol `{PROTOCOL}`. After `hello` a client that
-sent no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back, with
-`resume`; 4500 and above: do not."""
+sent no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back,
+with `resume`; 4500 and above: do not."""
 
 
 def asyncapi(version: str, bootstrap_servers: str, ws_host: str) -> dict[str, Any]:
