@@ -38,6 +38,7 @@ from operators.detect import DetectConfig
 from operators.model.errors import ConfigError
 from operators.pressure import PressureConfig
 from operators.validate import ValidateConfig
+from sinks.alerts.config import AlertsConfig
 from sinks.kafka_config import KafkaConfig
 from sinks.relay.config import RelayConfig
 
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     detect: DetectConfig = DetectConfig()
     analyze: AnalyzeConfig = AnalyzeConfig()
     kafka: KafkaConfig = KafkaConfig()
+    alerts: AlertsConfig = AlertsConfig()
     relay: RelayConfig = RelayConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)

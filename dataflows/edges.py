@@ -14,6 +14,7 @@ from connectors.root_rules import RootsConfig
 from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
+from sinks.alerts.sink import AlertsSink
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
@@ -73,9 +74,10 @@ def with_broker(settings: Settings) -> Settings:
 
 
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
-    """Step id → sink: Kafka if a broker is set, a summary if a folder for it is.
+    """Step id → sink: Kafka if a broker is set, alerts if a policy, a summary if a folder for it.
 
     Raises:
+        ConfigError: the alert policy cannot be used.
         DeliveryError: the broker does not answer, or refuses.
     """
     sinks: dict[str, Sink[Any]] = {}
@@ -89,6 +91,8 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
         # Here rather than in the engine, so that an absent broker is one line and no traceback.
         sink.prepare()
         sinks["kafka"] = sink
+    if settings.alerts.policy:
+        sinks["alerts"] = AlertsSink(settings.alerts, gate)
     if settings.source.summary_directory:
         sinks["summary"] = SummarySink(
             Path(settings.source.summary_directory), settings.flow.shards

@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "everything on this machine: simulated exchange, worker, Kafka, a table of signals",
     "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
     "simulate": "write a tape of the simulated exchange as a DBN file",
+    "alerts": "check the alert policy, try a channel, list what was sent",
     "check": "print the effective settings and where each comes from",
 }
 """Name → one line of help; the module has the command's name."""

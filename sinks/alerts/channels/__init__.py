@@ -1,0 +1,1 @@
+"""Thin transports: each hands one notice to one kind of receiver."""
