@@ -9,6 +9,7 @@ from typing import Final
 
 from operators.model.records import NS_PER_S
 from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, PRESSURE, SIGNALS, STATUS, topic
+from sinks.kafka_config import KafkaConfig
 from sinks.outbox import Entry
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -23,37 +24,43 @@ EVENT_TYPES: Final = {
 }
 
 GENERATION: Final = "ifd-generation"
+GENERATION_TS: Final = "ifd-generation-ts"
+"""When the generation began, ms since the epoch: of two generations the later is the current."""
+PUBLISHED: Final = "ifd-published-ns"
+"""Wall clock when it was handed to the client, ns since the epoch."""
 SEQ: Final = "ifd-seq"
 DIGEST: Final = "ifd-digest"
 DLQ_STREAM: Final = "dlq-stream"
 DLQ_PART: Final = "dlq-part"
 
 
-def headers(item: Entry, generation: str) -> Headers:
-    """Headers of a message. Deterministic but for the generation."""
+def headers(item: Entry, config: KafkaConfig, now_ns: int) -> Headers:
+    """Headers of a message. Deterministic but for the generation and the clock."""
     seq = str(item.seq).encode()
     root = item.root.encode()
     return [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_type", EVENT_TYPES[item.stream].encode()),
-        ("ce_source", f"/ifd/{generation}".encode()),
+        ("ce_source", f"/ifd/{config.generation}".encode()),
         ("ce_id", b"/".join((item.stream.encode(), root, seq))),
         ("ce_subject", root),
         ("ce_time", rfc3339(item.ts_event).encode()),
         ("ifd-schema", topic(item.stream).encode()),
-        (GENERATION, generation.encode()),
+        (GENERATION, config.generation.encode()),
+        (GENERATION_TS, str(config.generation_ts_ms).encode()),
+        (PUBLISHED, str(now_ns).encode()),
         (SEQ, seq),
         (DIGEST, item.digest.encode()),
     ]
 
 
 def dead_letter_headers(
-    item: Entry, generation: str, reason: str, part: int, parts: int
+    original: Headers, item: Entry, reason: str, part: int, parts: int
 ) -> Headers:
     """The original headers and why the message could not go where it belongs."""
     return [
-        *headers(item, generation),
+        *original,
         ("dlq-reason", reason.encode()),
         ("dlq-topic", topic(item.stream).encode()),
         ("dlq-key", item.root.encode()),
@@ -66,3 +73,17 @@ def rfc3339(ts_ns: int) -> str:
     """Instant as RFC 3339 text with nanoseconds, UTC."""
     seconds, ns = divmod(ts_ns, NS_PER_S)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
+
+
+def ns_of(text: str) -> int:
+    """Nanoseconds since the epoch of what `rfc3339` wrote.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    seconds, _, rest = text.partition(".")
+    whole = datetime.fromisoformat(f"{seconds}+00:00")
+    ns = rest.removesuffix("Z")
+    if len(ns) != 9 or not ns.isdigit():
+        raise ValueError(f"nanoseconds were {rest!r}, expected nine digits and Z")
+    return int(whole.timestamp()) * NS_PER_S + int(ns)

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from threading import Condition, Thread
+from time import time_ns
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Producer
@@ -115,7 +116,7 @@ class KafkaStates:
             value=item.value,
             key=item.root.encode(),
             partition=partition,
-            headers=headers(item, self._config.generation),
+            headers=headers(item, self._config, time_ns()),
             on_delivery=self._note,
         )
 

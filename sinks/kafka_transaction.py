@@ -1,6 +1,7 @@
 """Transactions of one sink partition: the client, without a thread or a memory of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
+from time import time_ns
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -86,10 +87,10 @@ class Transactions:
         sent = _Sent(self._config.topic_prefix)
         self._producer.begin_transaction()
         for item in batch:
+            head = headers(item, self._config, time_ns())
             if dead and (reason := dead.get((*item.key, item.seq))) is not None:
-                self._produce_dead(item, reason, sent)
+                self._produce_dead(item, head, reason, sent)
             else:
-                head = headers(item, self._config.generation)
                 self._produce(topic(item.stream), item, item.value, head, sent)
         while self._producer.flush(CALL_S) and sent.error is None:
             self._check_stop()
@@ -112,11 +113,11 @@ class Transactions:
             if error.args[0].code() != KafkaError._STATE:
                 raise
 
-    def _produce_dead(self, item: Entry, reason: str, sent: _Sent) -> None:
+    def _produce_dead(self, item: Entry, original: Headers, reason: str, sent: _Sent) -> None:
         step = min(DEAD_LETTER_PART_BYTES, self._config.message_bytes_max // 2)
         pieces = [item.value[at : at + step] for at in range(0, len(item.value), step)]
         for part, piece in enumerate(pieces, start=1):
-            head = dead_letter_headers(item, self._config.generation, reason, part, len(pieces))
+            head = dead_letter_headers(original, item, reason, part, len(pieces))
             self._produce(DEAD_LETTERS, item, piece, head, sent)
 
     def _produce(self, name: str, item: Entry, value: bytes, head: Headers, sent: _Sent) -> None:

@@ -59,6 +59,8 @@ def test_headers_are_those_of_cloudevents_and_name_the_message(kafka):
         "ce_time": "2024-03-13T14:00:00.123456789Z",
         "ifd-schema": "ifd.signals.v1",
         "ifd-generation": "g1",
+        "ifd-generation-ts": "0",
+        "ifd-published-ns": record.headers["ifd-published-ns"],
         "ifd-seq": "1",
         "ifd-digest": record.headers["ifd-digest"],
     }
