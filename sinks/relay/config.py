@@ -47,8 +47,9 @@ class RelayConfig:
     """Messages that may wait for a client that is behind, at least 1; then it is closed."""
     slow_bytes_max: int = 1_048_576
     """Their bytes, at least 65,536; then it is closed."""
-    slow_s: float = 3.0
-    """A client that takes nothing of what waits for so long is closed, above 0."""
+    slow_s: float = 2.0
+    """A client that takes nothing of what waits for so long is closed, above 0; clients on slow
+    lines need more."""
     ping_s: float = 20.0
     """Between pings of a client that is sent little, and for its answer, above 0."""
     ring_messages_max: int = 5_000

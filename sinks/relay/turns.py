@@ -9,6 +9,8 @@ from sinks.relay.hub import Hub
 
 TURN_MESSAGES: Final = 64
 """Messages published at once. With 500 clients a turn takes some 10 ms."""
+TURN_BYTES: Final = 262_144
+"""Bytes published at once, but for one message: well within what may wait for a client."""
 
 
 async def publish(hub: Hub, batch: Sequence[Published]) -> None:
@@ -16,7 +18,13 @@ async def publish(hub: Hub, batch: Sequence[Published]) -> None:
 
     Two feeds may take turns with each other: what one has brought the hub drops from the other.
     """
-    for start in range(0, len(batch), TURN_MESSAGES):
-        if start:
+    turn: list[Published] = []
+    size = 0
+    for message in batch:
+        if turn and (len(turn) >= TURN_MESSAGES or size + len(message.value) > TURN_BYTES):
+            hub.publish(turn)
+            turn, size = [], 0
             await asyncio.sleep(0)
-        hub.publish(batch[start : start + TURN_MESSAGES])
+        turn.append(message)
+        size += len(message.value)
+    hub.publish(turn)
