@@ -40,6 +40,7 @@ from operators.pressure import PressureConfig
 from operators.validate import ValidateConfig
 from sinks.alerts.config import AlertsConfig
 from sinks.kafka_config import KafkaConfig
+from sinks.relay.api.config import HttpConfig
 from sinks.relay.config import RelayConfig
 
 FOLDER: Final = Path(__file__).parent
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     kafka: KafkaConfig = KafkaConfig()
     alerts: AlertsConfig = AlertsConfig()
     relay: RelayConfig = RelayConfig()
+    http: HttpConfig = HttpConfig()
 
     _origins: dict[KeyPath, str] = PrivateAttr(default_factory=dict)
     _profile: str = PrivateAttr(default=PROFILES[0])

@@ -1,0 +1,157 @@
+"""The relay's process: one loop with a hub, its feeds, the WebSocket and the HTTP side."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from operators.model.errors import ConfigError
+from sinks.kafka_config import KafkaConfig
+from sinks.published import Published
+from sinks.relay.api.app import create_app
+from sinks.relay.api.baselines import BaselineOf
+from sinks.relay.api.config import HttpConfig
+from sinks.relay.api.latency import LatencyWindow
+from sinks.relay.api.ports import History
+from sinks.relay.api.readiness import Readiness
+from sinks.relay.config import RelayConfig
+from sinks.relay.hub import Hub
+from sinks.relay.kafka_feed import KafkaFeed
+from sinks.relay.server import Relay
+from sinks.relay.turns import publish
+
+STOP_S: Final = 3.0
+"""For requests under way to end at a stop."""
+KAFKA: Final = "kafka"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the process is made of, beside what it makes itself."""
+
+    relay: RelayConfig
+    http: HttpConfig
+    kafka: KafkaConfig
+    """Read if it has an address."""
+    history: History | None = None
+    """The store; None: what is in the hub is all there is."""
+    baseline_of: BaselineOf | None = None
+    version: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the process can be reached."""
+
+    http_port: int
+    ws_port: int
+
+
+async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening], None]) -> None:
+    """Run until `stop` is set; then clients are told when to come back, and all ends.
+
+    Raises:
+        ConfigError: A port cannot be had.
+    """
+    latency, readiness = LatencyWindow(), Readiness()
+    hub = Hub(parts.relay, on_relayed=latency.add)
+    async with AsyncExitStack() as stack:
+        listener = bind(parts.relay)
+        stack.callback(listener.close)
+        relay = Relay(parts.relay, hub)
+        await relay.start()
+        stack.push_async_callback(relay.close)
+        app = create_app(
+            parts.relay,
+            parts.http,
+            hub,
+            parts.history,
+            version=parts.version,
+            readiness=readiness,
+            latency=latency,
+            ws_port=relay.port,
+            bootstrap_servers=parts.kafka.bootstrap_servers,
+            baseline_of=parts.baseline_of,
+        )
+        await stack.enter_async_context(_http(app, listener))
+        if parts.kafka.bootstrap_servers:
+            await stack.enter_async_context(_kafka(parts, hub, readiness))
+        on_ready(Listening(listener.getsockname()[1], relay.port))
+        await stop.wait()
+
+
+def bind(config: RelayConfig) -> socket.socket:
+    """The socket of the HTTP side.
+
+    Raises:
+        ConfigError: The port is taken, or the address is none of ours.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    found = socket.socket(family)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((config.host, config.http_port))
+    except OSError as error:
+        found.close()
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
+        raise ConfigError(
+            f"relay.http_port: {config.host}:{config.http_port} {why}; choose another with "
+            "--http-port or IFD_RELAY__HTTP_PORT"
+        ) from error
+    return found
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: the process decides when all of its parts end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _http(app: object, listener: socket.socket) -> AsyncIterator[None]:
+    server = _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=round(STOP_S),
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)  # uvicorn tells it by an attribute only
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def _kafka(parts: Parts, hub: Hub, readiness: Readiness) -> AsyncIterator[None]:
+    async def take(batch: Sequence[Published]) -> None:
+        await publish(hub, batch)
+
+    def on_state(text: str) -> None:
+        if text:
+            readiness.wait_for(KAFKA, text)
+        else:
+            readiness.done(KAFKA)
+
+    readiness.wait_for(KAFKA, f"{parts.kafka.bootstrap_servers} has not answered yet")
+    feed = KafkaFeed(parts.kafka, parts.relay.ring_messages_max, take, on_state)
+    feed.start()
+    try:
+        yield
+    finally:
+        await feed.close()
