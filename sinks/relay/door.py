@@ -135,8 +135,11 @@ class Door:
         return None
 
     def _may_connect(self, origin: str | None, host: str | None) -> bool:
-        """Whether a page of `origin` may: programs have none, and the dashboard is on our host."""
-        if origin is None or origin in self._config.origins:
+        """Whether a page of `origin` may: programs have none, and the dashboard is on our host.
+
+        Some programs name the address they connect to, which serves no pages.
+        """
+        if origin is None or origin in self._config.origins or origin == f"http://{host}":
             return True
         try:
             page = urlsplit(origin)

@@ -58,6 +58,7 @@ def test_loopback_answers_to_its_own_names_only(host):
         ("http://localhost:8080", True),
         ("http://[::1]:8080", True),
         ("https://desk.example", True),
+        ("http://127.0.0.1:8765", True),
         ("http://127.0.0.1:3000", False),
         ("http://127.0.0.1", False),
         ("http://evil.example:8080", False),
