@@ -175,7 +175,7 @@ class Lane:
             # A channel that stumbles over one message must not stop for the next.
             LOG.exception("alerts: channel of %s", self._name)
             said = f"unexpected {type(error).__name__}"
-            raise SendError(said, may_have_arrived=True) from None
+            raise SendError(said, 0.0, may_have_arrived=True) from None
 
     def _reason_to_end(self, entry: Entry, record: Record) -> State | None:
         """Why there will be no (further) attempt; None if there will."""

@@ -71,9 +71,13 @@ class AlertsSink(FixedPartitionedSink[object, dict[str, Any]]):
         state = resume_state or {"policy": None, "delivery": None}
         policy = AlertPolicy(self._policy, state["policy"])
         journal = self._open_journal()
-        delivery = Delivery(
-            self._config, self._policy, self._channels, journal, self._gate, state["delivery"]
-        )
+        try:
+            delivery = Delivery(
+                self._config, self._policy, self._channels, journal, self._gate, state["delivery"]
+            )
+        except BaseException:
+            journal.close()
+            raise
         self._part = AlertsPartition(policy, delivery, journal)
         delivery.start()
         return self._part

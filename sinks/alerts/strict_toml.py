@@ -3,6 +3,7 @@
 A field's key is its name without a trailing underscore, so that `from` and `continue` can be keys.
 """
 
+import re
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime, time
 from difflib import get_close_matches
@@ -37,7 +38,9 @@ def read_table(kind: Any, table: object, place: str) -> Any:
         return kind(**values)
     except ValueError as error:
         said = str(error).replace("from_ ", "from ")
-        raise Refused(f"{place}.{said}" if place else said) from None
+        # A refusal begins with the field it is about, or is about the whole.
+        joint = "." if re.split(r"[ .]", said, maxsplit=1)[0] in known else ": "
+        raise Refused(f"{place}{joint}{said}" if place else said) from None
 
 
 def _value(hint: Any, value: object, place: str) -> Any:

@@ -48,7 +48,7 @@ def subject(intent: Intent, zone: ZoneInfo, *, possible_repeat: bool) -> str:
         return f"{mark}Held back: {_count(sum(intent.totals.values()), 'signal')}"
     first = headline(_leading(intent), zone)
     more = f" (+{len(intent.briefs) - 1} more)" if len(intent.briefs) > 1 else ""
-    return f"{mark}{_PREFIXES[intent.kind]}{first}{_ending(intent)}{more}"
+    return one_line(f"{mark}{_PREFIXES[intent.kind]}{first}{_ending(intent)}{more}")
 
 
 def lines(intent: Intent, zone: ZoneInfo, dashboard_url: str = "") -> list[str]:

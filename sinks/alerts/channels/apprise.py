@@ -1,5 +1,6 @@
 """Apprise: any of its services, as an extra that is imported when it is used."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -52,4 +53,9 @@ def _library() -> Any:
         import apprise
     except ImportError:
         raise ConfigError(MISSING) from None
+    # Its log lines show URLs, which are secrets: only our captures see them.
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     return apprise

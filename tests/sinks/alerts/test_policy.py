@@ -13,8 +13,8 @@ from sinks.alerts.policy import REASONS, AlertPolicy
 from sinks.alerts.policy_file import parse_policy
 from sinks.alerts.restraint import HOUR_NS, LISTED_MAX
 from tests.sinks.alerts.signals import (
-    S,
     START,
+    S,
     adds_up,
     gap,
     held,
@@ -294,7 +294,7 @@ def test_what_stays_open_is_repeated():
 
 def test_a_state_of_another_version_is_refused():
     state = policy().snapshot() | {"version": 99}
-    with pytest.raises(StateError, match="version was 99 .*expected 1"):
+    with pytest.raises(StateError, match=r"version was 99 .*expected 1"):
         policy(state=state)
 
 
