@@ -90,10 +90,18 @@ def progress_bar(text: str, out: TextIO) -> Iterator[Callable[[FeedProgress], No
 class Stages:
     """Stages of a preparation, one after the other: a bar each on a terminal, else lines."""
 
-    def __init__(self, out: TextIO, bar: Progress | None, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        bar: Progress | None,
+        clock: Clock = time.monotonic,
+        on_text: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """`on_text` is told where the preparation stands, at every step of it."""
         self._out = out
         self._bar = bar
         self._clock = clock
+        self._on_text = on_text
         self._task: TaskID | None = None
         self._text = ""
         self._began_s = self._told_s = clock()
@@ -103,6 +111,7 @@ class Stages:
         self.end()
         self._text = text
         self._began_s = self._told_s = self._clock()
+        self._on_text(text)
         if self._bar is not None:
             self._task = self._bar.add_task(text, total=total)
         else:
@@ -111,6 +120,8 @@ class Stages:
     def advance_to(self, completed: float, total: float) -> None:
         """So much of the stage is done."""
         now_s = self._clock()
+        if total > 0:
+            self._on_text(f"{self._text}: {100 * completed / total:.0f} %")
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=completed, total=total)
         elif now_s - self._told_s >= LINE_S / 3 and total > 0:
@@ -133,10 +144,10 @@ class Stages:
 
 
 @contextmanager
-def stages(out: TextIO) -> Iterator[Stages]:
-    """Stages shown on `out`; the last one ends with the block."""
+def stages(out: TextIO, on_text: Callable[[str], None] = lambda _text: None) -> Iterator[Stages]:
+    """Stages shown on `out` and told to `on_text`; the last one ends with the block."""
     if not out.isatty():
-        shown = Stages(out, None)
+        shown = Stages(out, None, on_text=on_text)
         yield shown
         shown.end()
         return
@@ -149,7 +160,7 @@ def stages(out: TextIO) -> Iterator[Stages]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(file=out)) as bar:
-        shown = Stages(out, bar)
+        shown = Stages(out, bar, on_text=on_text)
         yield shown
         shown.end()
 

@@ -1,4 +1,4 @@
-"""Several worker processes of one cluster on this machine: started together, stopped together."""
+"""Processes on this machine: the workers of one cluster, started and stopped together; a relay."""
 
 import json
 import os
@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from threading import Thread
+from typing import Final, TextIO
 
 from config.settings import Settings
+from operators.model.errors import ConfigError
 
 STOP_S: Final = 15.0
 """How long processes may take to end after a stop before they are killed, which is safe."""
@@ -81,6 +83,58 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+class RelayProcess:
+    """A relay on this machine, as `ifd relay` runs it."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        """`given`: settings by dotted key; the ports are fixed ones."""
+        command = [sys.executable, "-m", "dataflows.cli.main", "relay"]
+        self._process = subprocess.Popen(
+            command, env=environment(given), stdout=_STDERR, stderr=subprocess.PIPE, text=True
+        )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def wait_ready(self) -> None:
+        """Until it has said where it listens.
+
+        Raises:
+            ConfigError: it ended instead; the text is its own.
+        """
+        assert self._process.stderr is not None
+        said = self._process.stderr.readline().strip()
+        if self._process.poll() is not None or not said.startswith(_READY):
+            self.stop()
+            raise ConfigError(said.removeprefix("ifd: ") or "the relay ended without a word")
+        # What it says later is for the terminal, and must never fill the pipe.
+        Thread(target=_pass_on, args=(self._process.stderr,), daemon=True).start()
+
+    def is_running(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL to what has not ended in time."""
+        if self.is_running():
+            self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+_READY: Final = "dashboard at "
+
+
+def _pass_on(lines: TextIO) -> None:
+    for line in lines:
+        sys.stderr.write(line)
 
 
 def _command(settings: Settings, number: int, addresses: str) -> Sequence[str]:

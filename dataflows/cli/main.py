@@ -17,7 +17,7 @@ from typing import Final
 from dataflows.process import EXIT_USER, causes, say, user_error
 
 COMMANDS: Final[dict[str, str]] = {
-    "demo": "everything on this machine: simulated exchange, worker, Kafka, a table of signals",
+    "demo": "everything on this machine: simulated exchange, worker, Kafka, relay, dashboard",
     "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
     "relay": "dashboard, REST and WebSocket for what the topics hold",
     "simulate": "write a tape of the simulated exchange as a DBN file",
