@@ -1,0 +1,72 @@
+/** What one second's look at the top of the page says: which market this is, and whether to trust it. */
+
+import { duration } from "./format.mjs";
+
+export const STALE_MS = 5_000;
+export const DELAYED_NS = 3_000_000_000;
+
+const RANK = { ok: 0, waiting: 1, warn: 2, bad: 3 };
+
+export class Feeds {
+  constructor() {
+    this.byName = new Map();
+  }
+
+  take(status, nowMs) {
+    this.byName.set(status.feed, { status, seenMs: nowMs });
+  }
+
+  clear() {
+    this.byName.clear();
+  }
+
+  rows(nowMs) {
+    return [...this.byName.values()]
+      .sort((a, b) => a.status.feed.localeCompare(b.status.feed))
+      .map((entry) => ({ ...entry.status, ...judgeFeed(entry, nowMs), ageMs: nowMs - entry.seenMs }));
+  }
+
+  /** {mode, level, text}: the badge, the light (ok, waiting, warn, bad) and why. */
+  judge(link, nowMs, { hasData = false, openGaps = 0 } = {}) {
+    if (link.name === "stopped") return { mode: "OFFLINE", level: "bad", text: "stopped" };
+    if (link.name === "connecting") return { mode: "CONNECTING", level: "waiting", text: "connecting" };
+    if (link.name !== "connected") return { mode: "OFFLINE", level: "bad", text: "relay unreachable" };
+    const rows = this.rows(nowMs);
+    if (!rows.length) return { mode: hasData ? "UNKNOWN" : "WAITING", level: "waiting", text: "no feed status" };
+    const worst = rows.reduce((a, b) => (RANK[b.level] > RANK[a.level] ? b : a));
+    const more = worst.level === "ok" && openGaps ? { level: "warn", reason: gapsText(openGaps) } : worst;
+    return { mode: modeOf(rows), level: more.level, text: more.reason };
+  }
+}
+
+function gapsText(openGaps) {
+  return `${openGaps} instrument${openGaps === 1 ? "" : "s"} with faulty data`;
+}
+
+function judgeFeed({ status, seenMs }, nowMs) {
+  const ageMs = nowMs - seenMs;
+  if (status.state === "preparing") return { level: "waiting", reason: "preparing" };
+  if (status.state === "stopped") return { level: "bad", reason: "feed stopped" };
+  if (ageMs > STALE_MS) return { level: "bad", reason: `no word for ${duration(ageMs / 1000)}` };
+  if (status.state === "connecting") return { level: "waiting", reason: "feed connecting" };
+  if (status.state === "degraded") return { level: "warn", reason: status.text || "degraded" };
+  if (isDelayed(status)) return { level: "warn", reason: `lags ${duration(status.lag_ns / 1e9)}` };
+  return { level: "ok", reason: "feed good" };
+}
+
+function isDelayed(status) {
+  return status.state === "live" && status.lag_ns > DELAYED_NS;
+}
+
+/** One word for all feeds: the one that promises least wins. */
+function modeOf(rows) {
+  if (rows.some((one) => one.state === "preparing")) return "PREPARING";
+  if (rows.every((one) => one.state === "stopped")) return "STOPPED";
+  if (rows.some(isSimulated)) return "SIMULATED";
+  if (rows.some((one) => one.state === "replay")) return "REPLAY";
+  return rows.some(isDelayed) ? "DELAYED" : "LIVE";
+}
+
+function isSimulated(status) {
+  return /simulat|demo/i.test(`${status.feed} ${status.text}`);
+}
