@@ -1,6 +1,6 @@
 """Brief: what alerts keep of a signal, as plain fields that a journal can hold."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from operators.model.records import PRICE_SCALE
@@ -43,8 +43,11 @@ class Brief:
     """What a trader reads, at most 4."""
 
     def plain(self) -> dict[str, Any]:
-        """Fields as JSON has them."""
-        return asdict(self)
+        """Fields as JSON has them; its tuples become lists there."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS: Final = tuple([item.name for item in fields(Brief)])
 
 
 def brief_of_plain(plain: dict[str, Any]) -> Brief:
@@ -52,7 +55,7 @@ def brief_of_plain(plain: dict[str, Any]) -> Brief:
     values = dict(plain)
     for name in ("instrument_ids", "reasons"):
         values[name] = tuple(values[name])
-    return Brief(**{item.name: values[item.name] for item in fields(Brief)})
+    return Brief(**{name: values[name] for name in FIELDS})
 
 
 def brief_of(signal: Signal, severity: str) -> Brief:

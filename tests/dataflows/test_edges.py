@@ -60,11 +60,21 @@ def test_sinks_are_those_that_settings_name(tmp_path):
     assert list(both) == ["kafka", "summary"]
 
 
+def test_alerts_are_a_sink_where_a_policy_is_set(tmp_path):
+    assert list(sinks_of(settings(alerts__policy="config/alerts.toml"), STORE, Gate())) == [
+        "alerts"
+    ]
+    with pytest.raises(ConfigError, match=r"alerts\.policy: .*none\.toml cannot be read"):
+        sinks_of(settings(alerts__policy=str(tmp_path / "none.toml")), STORE, Gate())
+
+
 def test_pressure_is_made_only_where_kafka_hears_it():
     loud = load_settings({"kafka.bootstrap_servers": "127.0.0.1:9092"})
-    assert heard(loud).pressure.publish
+    assert heard(loud) is loud
+    assert loud.pressure.publish
     quiet = load_settings({"kafka.bootstrap_servers": ""})
     assert not heard(quiet).pressure.publish
+    assert heard(quiet).book.levels_published == 0
     assert heard(quiet).pressure.half_life_s == quiet.pressure.half_life_s
 
 
