@@ -42,6 +42,7 @@ from sinks.alerts.config import AlertsConfig
 from sinks.kafka_config import KafkaConfig
 from sinks.relay.api.config import HttpConfig
 from sinks.relay.config import RelayConfig
+from sinks.relay.push_config import PushConfig
 
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     analyze: AnalyzeConfig = AnalyzeConfig()
     kafka: KafkaConfig = KafkaConfig()
     alerts: AlertsConfig = AlertsConfig()
+    push: PushConfig = PushConfig()
     relay: RelayConfig = RelayConfig()
     http: HttpConfig = HttpConfig()
 
@@ -93,12 +95,20 @@ class Settings(BaseSettings):
 
 
 HANDED_OVER: Final = frozenset(
-    {("kafka", "generation"), ("kafka", "generation_ts_ms"), ("analyze", "params")}
+    {
+        ("kafka", "generation"),
+        ("kafka", "generation_ts_ms"),
+        ("push", "generation"),
+        ("push", "generation_ts_ms"),
+        ("analyze", "params"),
+    }
 )
 """Fields of config classes that are no settings: the process finds them out."""
 OUTPUT_SECTIONS: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze")
 """Sections that can change an output: they make the version of the parameters."""
-NEUTRAL: Final = frozenset({("book", "rows_max"), ("pressure", "publish")})
+NEUTRAL: Final = frozenset(
+    {("book", "rows_max"), ("book", "levels_published"), ("pressure", "publish")}
+)
 """Keys of these that change no event stream: how the work is cut, and what else is published."""
 OUTPUT_KEYS: Final = frozenset({("flow", "roots")})
 """Keys of other sections that change what comes out."""

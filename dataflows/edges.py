@@ -55,9 +55,13 @@ def heard(settings: Settings) -> Settings:
 
     It takes more time than all that leads to the signals, which it does not change.
     """
-    if settings.kafka.bootstrap_servers or not settings.pressure.publish:
+    if settings.kafka.bootstrap_servers and settings.pressure.publish:
         return settings
-    return settings.model_copy(update={"pressure": replace(settings.pressure, publish=False)})
+    quiet = {
+        "pressure": replace(settings.pressure, publish=False),
+        "book": replace(settings.book, levels_published=0),
+    }
+    return settings.model_copy(update=quiet)
 
 
 def with_broker(settings: Settings) -> Settings:

@@ -4,6 +4,7 @@ In: `MboRows` with wire faults noted, and control items. Out: `Evaluations` in t
 messages where a book turned dirty or sound, and every other item unchanged.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,8 +17,22 @@ from operators import book_snapshot
 from operators import book_state as state_of
 from operators.book_head import COUNTERS
 from operators.book_state import Book as Columns
-from operators.model.evaluations import EVAL_DTYPE, FAULT, FAULT_NAMES, FILL_DTYPE
-from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Report, Tick
+from operators.model.evaluations import (
+    DEPTH_DTYPE,
+    EVAL_DTYPE,
+    FAULT,
+    FAULT_NAMES,
+    FILL_DTYPE,
+)
+from operators.model.items import (
+    Definition,
+    Evaluations,
+    Instrument,
+    MarketStatus,
+    MboRows,
+    Report,
+    Tick,
+)
 from operators.model.records import MBO_DTYPE
 from operators.model.signals import Gap
 from operators.model.streams import GAPS, Flowing, Message
@@ -25,6 +40,12 @@ from operators.model.streams import GAPS, Flowing, Message
 _TRADING = 7
 _NOT_CONTINUOUS = frozenset({1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 15})
 """DBN StatusAction values outside continuous trading."""
+_OUTRIGHT = re.compile(r"[A-Z0-9]{1,6}[FGHJKMNQUVXZ]\d{1,2}")
+"""Symbol of a future on CME Globex: product, month letter, one or two digits of the year. Spreads
+join two of them, options add a space, class letter and strike."""
+_FUTURE = "F"
+"""DBN's instrument class of an outright future."""
+LEVELS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +56,8 @@ class BookConfig:
     """Records applied in one kernel call, at least 1: bounds how far tables are grown ahead."""
     instruments_max: int = 1_000_000
     """Instruments of one shard, at least 1 and at most 1,000,000."""
+    levels_published: int = 20
+    """Prices of each side of a root's front future that go out with its seconds, 0…100; 0 none."""
 
     def __post_init__(self) -> None:
         if self.rows_max < 1:
@@ -42,6 +65,10 @@ class BookConfig:
         if not 1 <= self.instruments_max <= 1_000_000:
             raise ValueError(
                 f"instruments_max must be from 1 to 1000000, was {self.instruments_max}"
+            )
+        if not 0 <= self.levels_published <= LEVELS_MAX:
+            raise ValueError(
+                f"levels_published must be from 0 to {LEVELS_MAX}, was {self.levels_published}"
             )
 
 
@@ -56,7 +83,7 @@ class Book:
         Databento, `mbo` schema; facts on events in `docs/semantics.md`.
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: BookConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -65,7 +92,7 @@ class Book:
         self._symbols: list[str] = []
         self._slot_of: dict[int, int] = {}
         self._feeds: list[str] = []
-        self._columns: Columns = state_of.empty_book()
+        self._columns: Columns = state_of.empty_book(config.levels_published)
         if state is not None:
             self._restore(state)
         # The head stays where it is; asking an array for its address costs more than a kernel call.
@@ -82,6 +109,8 @@ class Book:
                 self._on_tick(item, out)
             elif isinstance(item, Instrument):
                 self._assign(item.feed, item.instrument_id, item.root, item.symbol)
+            elif isinstance(item, Definition):
+                self._on_definition(item)
             elif isinstance(item, MarketStatus):
                 self._on_status(item)
             out.append(item)
@@ -162,6 +191,19 @@ class Book:
             root = kernel.tick(self._head_at, feed, item.ts_event, root, roots)
             self._emit(item.feed, out)
 
+    def _on_definition(self, item: Definition) -> None:
+        slot = self._slot_of.get(_key(self._feed(item.feed), item.instrument_id))
+        if slot is not None:
+            self._set_outright(slot, item.instrument_class == _FUTURE)
+
+    def _set_outright(self, slot: int, outright: bool) -> None:
+        """Whether it may be a front future. One that may no longer is none from here on."""
+        self._columns.futures["outright"][slot] = outright
+        roots = self._columns.roots
+        root = self._columns.instruments["root"][slot]
+        if not outright and roots["front"][root] == slot:
+            roots["front"][root] = -1
+
     def _on_status(self, item: MarketStatus) -> None:
         slot = self._slot_of.get(_key(self._feed(item.feed), item.instrument_id))
         if slot is not None:
@@ -176,6 +218,9 @@ class Book:
         size, fills = columns.count("out_rows"), columns.count("out_fills_rows")
         if not size:
             return
+        depth = None
+        if levels := columns.count("out_depth_rows"):
+            depth = np.frombuffer(columns.out_depth[:levels].tobytes(), DEPTH_DTYPE)
         # By way of bytes: numpy copies structured arrays field by field, ten times slower.
         rows = np.frombuffer(columns.out[:size].tobytes(), EVAL_DTYPE)
         fill_rows = np.frombuffer(columns.out_fills[:fills].tobytes(), FILL_DTYPE)
@@ -184,7 +229,8 @@ class Book:
                 gap = self._gap(rows[index], feed)
                 out.append(Message(GAPS, gap.root, 0, gap))
         head["out_rows"] = head["out_fills_rows"] = head["out_faults"] = 0
-        out.append(Evaluations(feed, rows, fill_rows, self._roots))
+        head["out_depth_rows"] = 0
+        out.append(Evaluations(feed, rows, fill_rows, self._roots, depth=depth))
 
     def _gap(self, row: np.void, feed: str) -> Gap:
         dirty = int(row["aggressor"])
@@ -217,12 +263,18 @@ class Book:
         key = _key(self._feed(feed), instrument_id)
         slot = self._slot_of.setdefault(key, len(self._symbols))
         if slot < len(self._symbols):
-            self._symbols[slot] = symbol
+            if symbol != self._symbols[slot]:
+                # Ids are reused: what another contract has traded does not count.
+                self._symbols[slot] = symbol
+                self._set_outright(slot, False)
+                self._columns.futures["traded"][slot] = 0
+                self._set_outright(slot, bool(_OUTRIGHT.fullmatch(symbol)))
             return
         assert slot < self._config.instruments_max, "more instruments than instruments_max"
         self._symbols.append(symbol)
         index = self._root(root, feed)
         self._columns = state_of.with_instrument(self._columns, key, instrument_id, index)
+        self._set_outright(slot, bool(_OUTRIGHT.fullmatch(symbol)))
 
     def _root(self, root: str, feed: str) -> int:
         if root not in self._root_of:
@@ -230,7 +282,6 @@ class Book:
             self._roots += (root,)
             if index == self._columns.roots.size:
                 self._columns = state_of.grow_roots(self._columns)
-            self._columns.roots["first_active"][index] = -1
             self._columns.roots["feed"][index] = self._feed(feed)
         return self._root_of[root]
 
@@ -240,7 +291,8 @@ class Book:
         self._symbols = list(state["symbols"])
         self._slot_of = {int(key): slot for slot, key in enumerate(state["keys"])}
         self._feeds = list(state["feeds"])
-        self._columns = book_snapshot.unpack(state, state["roots"])
+        levels = self._config.levels_published
+        self._columns = book_snapshot.unpack(state, state["roots"], levels)
 
     def _facts_of(self, slot: int) -> dict[str, Any]:
         columns = self._columns

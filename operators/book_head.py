@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from operators.kernels import records
-from operators.model.evaluations import EVAL_DTYPE, FAULTS, FILL_DTYPE, OFI_LEVELS
+from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, FAULTS, FILL_DTYPE, OFI_LEVELS
 from operators.model.records import MBO_DTYPE
 
 NO_KEY: Final = -(2**63)
@@ -100,6 +100,15 @@ INSTRUMENT_DTYPE: Final = np.dtype(
     ]
 )
 
+FUTURE_DTYPE: Final = np.dtype(
+    [
+        ("outright", "i8"),  # 1: an outright future, which may become its root's front
+        ("traded", "i8"),  # contracts, halved at each midnight UTC
+        ("day", "i8"),  # since the epoch: up to where it is halved
+    ]
+)
+"""What the choice of a front future looks at, apart from what every record touches."""
+
 ROOT_DTYPE: Final = np.dtype(
     [
         ("clock", "i8"),  # ns: running maximum of ts_event
@@ -107,6 +116,7 @@ ROOT_DTYPE: Final = np.dtype(
         ("first_active", "i8"),  # −1 none
         ("active", "i8"),  # instruments with an open pane
         ("feed", "i8"),
+        ("front", "i8"),  # slot of the front future, −1 none
     ]
 )
 
@@ -160,7 +170,8 @@ COUNTERS: Final = (
 
 _ARRAYS = (
     *("orders", "slot_of_book", "arena", "sides", "tops", "instruments", "panes", "roots"),
-    *("ids", "event_buffers", "aggressors", "fills", "out", "out_fills", "scratch"),
+    *("ids", "event_buffers", "aggressors", "fills", "out", "out_fills", "out_depth", "scratch"),
+    "futures",
 )
 
 HEAD_DTYPE: Final = np.dtype(
@@ -179,6 +190,9 @@ HEAD_DTYPE: Final = np.dtype(
         ("out_rows_max", "i8"),  # so many leave room for what one record can put out
         ("out_fills_rows", "i8"),
         ("out_fills_rows_max", "i8"),
+        ("out_depth_rows", "i8"),
+        ("out_depth_rows_max", "i8"),
+        ("depth_levels", "i8"),  # prices of a side that go out with a front future's pane
         ("out_faults", "i8"),  # FAULT rows among out_rows
         ("next_row", "i8"),  # where the kernel stopped
         *((name, "i8") for name in COUNTERS),
@@ -199,6 +213,8 @@ ROOT = records(ROOT_DTYPE)
 AGGRESSOR = records(AGGRESSOR_DTYPE)
 EVENT = records(EVENT_DTYPE)
 FILL = records(FILL_DTYPE)
+DEPTH = records(DEPTH_DTYPE)
+FUTURE = records(FUTURE_DTYPE)
 EVAL = records(EVAL_DTYPE)
 NUMBER = records(np.dtype([("value", "i8")]))
 SMALL_NUMBER = records(np.dtype([("value", "u4")]))

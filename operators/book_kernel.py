@@ -178,9 +178,15 @@ def _foresee_order(book: Any, ids: Any, feed: int, row: Any) -> None:
 
 
 @inlined
+def _out_is_full(book: Any) -> bool:
+    """Might the panes of a root not fit into the output?"""
+    return book.out_rows > book.out_rows_max or book.out_depth_rows > book.out_depth_rows_max
+
+
+@inlined
 def _room(book: Any, head_at: np.int64, slot: np.int64, row: Any) -> np.int64:
     """What must grow before this row can be applied in one piece."""
-    if book.out_rows > book.out_rows_max or book.out_fills_rows > book.out_fills_rows_max:
+    if _out_is_full(book) or book.out_fills_rows > book.out_fills_rows_max:
         return NEED_OUT
     if book.next_book == book.books:
         return NEED_BOOKS
@@ -339,7 +345,7 @@ def tick(head_at: int, feed: int, ts: int, first: int, roots: int) -> int:
     for index in range(first, roots):
         root = ROOT(book.roots, index)
         if root.feed == feed and root.pane_end > 0:
-            if book.out_rows > book.out_rows_max:
+            if _out_is_full(book):
                 return index
             advance(book, root, ts)
     return roots

@@ -10,11 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.book_head import FREE_AT, LEVEL, LEVEL_DTYPE, NUMBER
+from operators.book_head import DEPTH, FREE_AT, LEVEL, LEVEL_DTYPE, NUMBER, SIDE
 from operators.kernels import copy, inlined, kernel, move
 
 LEVELS_MIN: Final = 4
 _LINEAR_STEPS: Final = 12
+_ABOVE_ALL: Final = 2**63 - 1
+"""Higher than any price."""
 
 
 @inlined
@@ -114,6 +116,34 @@ def _shift(book: Any, to: np.int64, origin: np.int64, count: np.int64) -> None:
         copy(LEVEL(book.arena, to), LEVEL(book.arena, origin))
     else:
         move(LEVEL(book.arena, to), LEVEL(book.arena, origin), count)
+
+
+@kernel
+def put_depth(book: Any, slot: np.int64, row: np.int64) -> None:
+    """Append the first `depth_levels` prices of both sides, upwards; equal prices are one."""
+    bids = SIDE(book.sides, 2 * slot)
+    asks = SIDE(book.sides, 2 * slot + 1)
+    bid = max(bids.levels - book.depth_levels, 0)
+    ask = asks.levels - 1
+    ask_stop = max(asks.levels - book.depth_levels, 0)
+    while bid < bids.levels or ask >= ask_stop:
+        price = np.int64(_ABOVE_ALL)
+        if bid < bids.levels:
+            price = LEVEL(book.arena, bids.first + bid).key
+        if ask >= ask_stop:
+            price = min(price, -LEVEL(book.arena, asks.first + ask).key)
+        depth = DEPTH(book.out_depth, book.out_depth_rows)
+        depth.row = row
+        depth.price = price
+        depth.bid_size = 0
+        depth.ask_size = 0
+        if bid < bids.levels and LEVEL(book.arena, bids.first + bid).key == price:
+            depth.bid_size = LEVEL(book.arena, bids.first + bid).size
+            bid += 1
+        if ask >= ask_stop and LEVEL(book.arena, asks.first + ask).key == -price:
+            depth.ask_size = LEVEL(book.arena, asks.first + ask).size
+            ask -= 1
+        book.out_depth_rows += 1
 
 
 def blocks_of(

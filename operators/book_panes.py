@@ -13,6 +13,7 @@ from operators.book_head import (
     EVAL_BYTES,
     FAULTS_AT,
     FAULTS_BYTES,
+    FUTURE,
     INSTRUMENT,
     NO_KEY,
     NUMBER,
@@ -23,11 +24,13 @@ from operators.book_head import (
     SUMS_BYTES,
     TOP,
 )
+from operators.book_levels import put_depth
 from operators.kernels import clear, copy, inlined, kernel
 from operators.model.evaluations import (
     CROSSED,
     DIRTY,
     FAULT,
+    FRONT,
     LATE,
     OFI_LEVELS,
     OPENED,
@@ -38,6 +41,7 @@ from operators.model.records import NS_PER_S
 CONTINUOUS_NS: Final = 600 * NS_PER_S
 """A book counts as in continuous trading for so long after a trade: auctions and pauses are
 announced on another schema, which a file may lack."""
+_DAY_NS: Final = 86_400 * NS_PER_S
 
 
 @inlined
@@ -177,21 +181,59 @@ def _close_panes(book: Any, root: Any, ts: np.int64) -> None:
     """A row for each active instrument of the root, in the order of instrument ids."""
     count = root.active
     slot = root.first_active
+    day = (root.pane_end - 1) // _DAY_NS
     for index in range(count):
         instrument = INSTRUMENT(book.instruments, slot)
+        if FUTURE(book.futures, slot).outright != 0:
+            _count_traded(book, root, slot, day)
         NUMBER(book.scratch, index).value = instrument.instrument_id << 24 | slot
         instrument.active = 0
         slot = instrument.next_active
     _sort(book.scratch, count)
     for index in range(count):
         slot = NUMBER(book.scratch, index).value & 0xFFFFFF
-        put_row(book, slot, np.int64(PANE), root.pane_end)
+        row = put_row(book, slot, np.int64(PANE), root.pane_end)
+        if slot == root.front:
+            row.state |= FRONT
+            put_depth(book, slot, book.out_rows - 1)
         pane = EVAL(book.panes, slot)
         clear(pane, SUMS_AT, SUMS_BYTES)
         start_from(pane, pane)
     root.first_active = -1
     root.active = 0
     root.pane_end = (ts // NS_PER_S + 1) * NS_PER_S
+
+
+@kernel
+def _count_traded(book: Any, root: Any, slot: np.int64, day: np.int64) -> None:
+    """Add the closing pane of a future; it is the root's front if it has traded most."""
+    pane = EVAL(book.panes, slot)
+    traded = _halved(book, slot, day) + pane.buy + pane.sell
+    FUTURE(book.futures, slot).traded = traded
+    if traded == 0 or slot == root.front:
+        return
+    if root.front >= 0:
+        front = _halved(book, root.front, day)
+        if traded < front or (traded == front and _follows(book, slot, root.front)):
+            return
+    root.front = slot
+
+
+@inlined
+def _follows(book: Any, slot: np.int64, other: np.int64) -> bool:
+    """Is the instrument behind the other in the order of ids?"""
+    mine = INSTRUMENT(book.instruments, slot).instrument_id
+    its = INSTRUMENT(book.instruments, other).instrument_id
+    return mine > its or (mine == its and slot > other)
+
+
+@inlined
+def _halved(book: Any, slot: np.int64, day: np.int64) -> np.int64:
+    """Contracts the future has traded, halved once per day that has passed."""
+    future = FUTURE(book.futures, slot)
+    future.traded >>= min(max(day - future.day, 0), 63)
+    future.day = day
+    return future.traded
 
 
 @kernel

@@ -65,6 +65,7 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
         **_pack_orders(live_orders(book)),
         "instruments": instruments,
         "panes": book.panes[:slots].copy(),
+        "futures": book.futures[:slots].copy(),
         "sides": {name: book.sides[name][: 2 * slots].copy() for name in _SIDE_FIELDS},
         "tops": book.tops[: 2 * slots].copy(),
         "counts": tuple(book.count(name) for name in COUNTERS),
@@ -100,15 +101,16 @@ def _unpack_orders(state: dict[str, Any]) -> Array:
     return orders
 
 
-def unpack(state: dict[str, Any], roots: Array) -> Book:
+def unpack(state: dict[str, Any], roots: Array, depth_levels: int) -> Book:
     """The book that `pack` was given, up to the layout of its tables.
 
     Args:
         state: What `pack` returned.
         roots: Shape (roots,), ROOT_DTYPE.
+        depth_levels: As `empty_book`.
     """
     slots = state["instruments"].size
-    book = empty_book()
+    book = empty_book(depth_levels)
     while book.instruments.size < slots:
         book = grow_instruments(book)
     while book.roots.size < roots.size:
@@ -118,6 +120,7 @@ def unpack(state: dict[str, Any], roots: Array) -> Book:
     book.roots[: roots.size] = roots
     book.instruments[:slots] = state["instruments"]
     book.panes[:slots] = state["panes"]
+    book.futures[:slots] = state["futures"]
     book.tops[: 2 * slots] = state["tops"]
     for name in _SIDE_FIELDS:
         book.sides[name][: 2 * slots] = state["sides"][name]

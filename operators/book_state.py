@@ -17,6 +17,7 @@ from operators.book_head import (
     BOOKS_MAX,
     EVENT_DTYPE,
     FILLS_MAX,
+    FUTURE_DTYPE,
     HEAD_DTYPE,
     INSTRUMENT_DTYPE,
     LEVEL_DTYPE,
@@ -28,12 +29,14 @@ from operators.book_head import (
     UNTOUCHED,
 )
 from operators.kernels import LINE_BYTES
-from operators.model.evaluations import EVAL_DTYPE, FILL_DTYPE, OFI_LEVELS
+from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, FILL_DTYPE, OFI_LEVELS
 
 Array = NDArray[Any]
 
 _OUT_SPARE: Final = AGGRESSORS_MAX + 16
 """Rows one record can put out besides a pane of every instrument."""
+_DEPTHS: Final = 64
+"""Front futures whose levels the output holds before it is handed on."""
 
 
 class Book(NamedTuple):
@@ -54,7 +57,9 @@ class Book(NamedTuple):
     fills: Array  # (buffers, FILLS_MAX) FILL_DTYPE
     out: Array  # (rows,) EVAL_DTYPE
     out_fills: Array  # (fills,) FILL_DTYPE
+    out_depth: Array  # (levels,) DEPTH_DTYPE
     scratch: Array  # (slots,) int64: to sort the instruments of a closing pane
+    futures: Array  # (slots,) FUTURE_DTYPE
 
     @property
     def address(self) -> int:
@@ -69,10 +74,11 @@ class Book(NamedTuple):
 _ADDRESSED: Final = Book._fields[1:]
 
 
-def empty_book() -> Book:
-    """A book without instruments."""
+def empty_book(depth_levels: int = 0) -> Book:
+    """A book without instruments that tells so many levels of each side of a front future."""
     head = np.zeros(1, HEAD_DTYPE)
     head["free"] = -1
+    head["depth_levels"] = depth_levels
     return with_arrays(
         Book(
             head=head,
@@ -83,14 +89,16 @@ def empty_book() -> Book:
             tops=_tops(16),
             instruments=_lined(8, INSTRUMENT_DTYPE),
             panes=np.zeros(8, EVAL_DTYPE),
-            roots=np.zeros(4, ROOT_DTYPE),
+            roots=_roots(4),
             ids=idmap.empty_map(),
             events=_event_chain(0, 2),
             aggressors=np.zeros((2, AGGRESSORS_MAX), AGGRESSOR_DTYPE),
             fills=np.zeros((2, FILLS_MAX), FILL_DTYPE),
             out=np.zeros(4096, EVAL_DTYPE),
             out_fills=np.zeros(8192, FILL_DTYPE),
+            out_depth=np.zeros(_DEPTHS * 2 * depth_levels, DEPTH_DTYPE),
             scratch=np.zeros(8, np.int64),
+            futures=np.zeros(8, FUTURE_DTYPE),
         )
     )
 
@@ -107,6 +115,8 @@ def with_arrays(book: Book, **arrays: Array) -> Book:
     head["ids_size"] = book.ids.shape[0]
     head["out_rows_max"] = book.out.size - book.instruments.size - _OUT_SPARE
     head["out_fills_rows_max"] = book.out_fills.size - FILLS_MAX
+    # A record closes the panes of one root, which has one front future.
+    head["out_depth_rows_max"] = book.out_depth.size - 2 * book.count("depth_levels")
     return book
 
 
@@ -191,13 +201,14 @@ def grow_instruments(book: Book) -> Book:
             instruments=_doubled(book.instruments, _lined(2 * slots, INSTRUMENT_DTYPE)),
             panes=_doubled(book.panes),
             scratch=_doubled(book.scratch),
+            futures=_doubled(book.futures),
         )
     )
 
 
 def grow_roots(book: Book) -> Book:
     """Twice the roots."""
-    return with_arrays(book, roots=_doubled(book.roots))
+    return with_arrays(book, roots=np.concatenate([book.roots, _roots(book.roots.size)]))
 
 
 def roomy_out(book: Book) -> Book:
@@ -256,6 +267,12 @@ def _sides(count: int) -> Array:
     sides["class_"] = sides["touched_last"] = -1
     sides["touched_first"] = UNTOUCHED
     return sides
+
+
+def _roots(count: int) -> Array:
+    roots = np.zeros(count, ROOT_DTYPE)
+    roots["first_active"] = roots["front"] = -1
+    return roots
 
 
 def _tops(count: int) -> Array:

@@ -5,7 +5,7 @@ the pressure stream per root and second, and every other item unchanged.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from operators import pressure_kernel as kernel
 from operators import pressure_snapshot
-from operators.model.evaluations import EVAL_DTYPE, FAULT_NAMES, FAULTS, WINDOW_SUMS, WINDOWS_S
+from operators.model.evaluations import EVAL_DTYPE, FAULT_NAMES, FAULTS
 from operators.model.items import Evaluations, Instrument, Report, Tick
-from operators.model.signals import InstrumentPressure, Quality
-from operators.model.signals import Pressure as RootPressure
-from operators.model.streams import PRESSURE, Flowing, Message
+from operators.model.signals import Quality
+from operators.model.streams import Flowing
+from operators.pressure_seconds import Second, gather, message_of
 
 _SLOTS_MIN = 64
 _ENTRIES_MIN = 1024
@@ -25,8 +25,10 @@ _LONGEST = kernel.WINDOWS - 1
 _WORDS = EVAL_DTYPE.itemsize // 8
 _KEPT_FIELDS = (
     *("pane", "records", "score", "counted", "root", "instrument_id", "known", "dirty", "faulty"),
+    *("traded", "price_last", "price_open", "price_high", "price_low"),
 )
 _NO_GROUPS = np.zeros(0, np.int64)
+_NO_PRICES = np.zeros((0, kernel.PRICE_COLUMNS), np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +67,6 @@ class PressureConfig:
                     raise ValueError(f"{name} of {kind} must be from {low} to {high}, was {value}")
 
 
-_FIGURES = ("instrument_id", "bid", "ask", "bid_size", "ask_size")
-
-
-@dataclass(slots=True)
-class _Group:
-    """Pane rows of one root and second, until it is known that no more of them come."""
-
-    root: int
-    name: str
-    feed: str
-    ts: int
-    lines: list[tuple[Any, ...]] = field(default_factory=list)
-    """Of each row: _FIGURES, quality, windows; plain numbers."""
-
-
 class Pressure:
     """Sums over 5 s, 30 s, 1, 5 and 15 min of event time at each row, in O(1).
 
@@ -101,7 +88,7 @@ class Pressure:
         order-flow imbalance that is summed here.
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: PressureConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -109,7 +96,7 @@ class Pressure:
         for name in ("half_life_s", "records_min", "dirty_max", "weights", "limits"):
             self._settings[name] = getattr(config, name)
         self._symbols: dict[tuple[str, int], str] = {}
-        self._groups: dict[int, _Group] = {}
+        self._seconds: dict[int, Second] = {}
         self._roots = np.zeros(0, kernel.ROOT_DTYPE)
         self._instruments = np.zeros(0, kernel.INSTRUMENT_DTYPE)
         self._running = np.zeros((0, kernel.WINDOWS, kernel.SUMS), np.int64)
@@ -153,8 +140,8 @@ class Pressure:
             "totals": self._totals[faulty],
             "panes": pressure_snapshot.pack(self._instruments, self._entries, self._counts),
             "groups": tuple(
-                (number, group.root, group.name, group.feed, group.ts, tuple(group.lines))
-                for number, group in self._groups.items()
+                (number, second.root, second.name, second.feed, second.ts, tuple(second.lines))
+                for number, second in self._seconds.items()
             ),
         }
         if self._entries.shape[0] > 8 * (live + _ENTRIES_MIN):
@@ -186,7 +173,10 @@ class Pressure:
         windows = np.empty((n, kernel.WINDOWS, kernel.SUMS), np.int64)
         mids2 = np.empty((n, kernel.WINDOWS), np.int64)
         quality = np.empty(n, np.float64)
-        groups = np.empty(n, np.int64) if self._config.publish else _NO_GROUPS
+        groups, prices = _NO_GROUPS, _NO_PRICES
+        if self._config.publish:
+            groups = np.empty(n, np.int64)
+            prices = np.empty((n, kernel.PRICE_COLUMNS), np.int64)
         done = np.empty(n, np.int64)
         completed = kernel.weigh_rows(
             rows,
@@ -203,66 +193,24 @@ class Pressure:
             mids2,
             quality,
             groups,
+            prices,
             done,
         )
         windows.flags.writeable = mids2.flags.writeable = quality.flags.writeable = False
         weighed = replace(item, windows=windows, mids2=mids2, quality=quality)
         out.append(weighed)
         if groups.size:
-            self._gather(weighed, groups)
+            gather(self._seconds, weighed, groups, prices)
             for number in done[:completed].tolist():
-                out.append(self._message(self._groups.pop(number)))
-
-    def _gather(self, item: Evaluations, groups: NDArray[np.int64]) -> None:
-        """Keep the pane rows of each group, as Python's numbers: they may outlive the batch."""
-        assert item.windows is not None
-        assert item.quality is not None
-        places = np.flatnonzero(groups >= 0)
-        rows = item.rows[places]
-        lines = zip(
-            *(rows[name].tolist() for name in _FIGURES),
-            item.quality[places].tolist(),
-            item.windows[places].tolist(),
-            strict=True,
-        )
-        for number, root, ts, line in zip(
-            groups[places].tolist(),
-            rows["root"].tolist(),
-            rows["ts_event"].tolist(),
-            lines,
-            strict=True,
-        ):
-            if number not in self._groups:
-                self._groups[number] = _Group(root, item.roots[root], item.feed, ts)
-            self._groups[number].lines.append(line)
+                out.append(message_of(self._seconds.pop(number), self._symbols))
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         """The book closed all panes up to the tick before it handed it on: none is missing."""
-        for number, group in sorted(self._groups.items(), key=lambda pair: pair[1].root):
-            if group.feed == item.feed and group.ts <= item.ts_event:
-                del self._groups[number]
-                self._roots["group"][group.root] = -1
-                out.append(self._message(group))
-
-    def _message(self, group: _Group) -> Message:
-        instruments = tuple(
-            InstrumentPressure(
-                instrument_id=instrument_id,
-                symbol=self._symbols.get((group.feed, instrument_id)) or str(instrument_id),
-                bid_e9=bid if bid_size else None,
-                ask_e9=ask if ask_size else None,
-                bid_size=bid_size,
-                ask_size=ask_size,
-                quality=quality,
-                windows={
-                    window: dict(zip(WINDOW_SUMS, sums, strict=True))
-                    for window, sums in zip(_WINDOW_NAMES, windows, strict=True)
-                },
-            )
-            for instrument_id, bid, ask, bid_size, ask_size, quality, windows in group.lines
-        )
-        value = RootPressure(root=group.name, ts_event=group.ts, instruments=instruments)
-        return Message(PRESSURE, group.name, 0, value)
+        for number, second in sorted(self._seconds.items(), key=lambda pair: pair[1].root):
+            if second.feed == item.feed and second.ts <= item.ts_event:
+                del self._seconds[number]
+                self._roots["group"][second.root] = -1
+                out.append(message_of(second, self._symbols))
 
     def _quality(self, slot: int, symbols: dict[int, str]) -> Quality:
         instrument = self._instruments[slot]
@@ -318,7 +266,7 @@ class Pressure:
         self._load(state["panes"], int(self._counts[kernel.LIVE]))
         for number, root, name, feed, ts, lines in state["groups"]:
             if self._config.publish:
-                self._groups[number] = _Group(root, name, feed, ts, list(lines))
+                self._seconds[number] = Second(root, name, feed, ts, list(lines))
             else:
                 self._roots["group"][root] = -1
 
@@ -331,9 +279,6 @@ class Pressure:
         self._entries = pressure_snapshot.unpack(
             panes, instruments, self._running, live, self._counts
         )
-
-
-_WINDOW_NAMES = tuple(str(window) for window in WINDOWS_S)
 
 
 def _entries(pool: int) -> NDArray[np.int64]:

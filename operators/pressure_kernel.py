@@ -16,6 +16,7 @@ from operators.kernels import inlined, kernel
 from operators.model.evaluations import (
     DIRTY,
     EVAL_DTYPE,
+    EXECUTION,
     FAULTS,
     OFI_LEVELS,
     PANE,
@@ -46,9 +47,28 @@ INSTRUMENT_DTYPE: Final = np.dtype(
         ("known", "u1"),
         ("dirty", "u1"),
         ("faulty", "u1"),  # some decayed count of faults is not 0
-        ("pad", "u1", (5,)),
+        ("traded", "u1"),  # bits of EVER and IN_PANE
+        ("pad", "u1", (4,)),
+        ("price_last", "i8"),  # 1e-9: of the last trade
+        ("price_open", "i8"),  # of trades in the open pane: the first
+        ("price_high", "i8"),
+        ("price_low", "i8"),
     ]
 )
+
+EVER: Final = 1
+"""The instrument has traded."""
+IN_PANE: Final = 2
+"""It has traded in its open pane."""
+
+# Columns of prices, int64.
+TRADED: Final = 0
+"""Bits of EVER and IN_PANE: whether there is a last price, and the other three."""
+LAST: Final = 1
+OPEN: Final = 2
+HIGH: Final = 3
+LOW: Final = 4
+PRICE_COLUMNS: Final = 5
 
 ROOT_DTYPE: Final = np.dtype(
     [
@@ -222,6 +242,19 @@ def score_of(row: Any, instrument: Any, rates: NDArray[np.float64], settings: An
     return score
 
 
+@inlined
+def note_trade(row: Any, instrument: Any) -> None:
+    """Take the prices of an execution into the open pane; a sweep's lie between first and last."""
+    if instrument.traded & IN_PANE == 0:
+        instrument.price_open = row.price_first
+        instrument.price_high = row.price_first
+        instrument.price_low = row.price_first
+    instrument.price_high = max(instrument.price_high, row.price_first, row.price_last)
+    instrument.price_low = min(instrument.price_low, row.price_first, row.price_last)
+    instrument.price_last = row.price_last
+    instrument.traded = EVER | IN_PANE
+
+
 @kernel
 def weigh_rows(
     rows: NDArray[np.void],
@@ -238,6 +271,7 @@ def weigh_rows(
     mids2: NDArray[np.int64],
     quality: NDArray[np.float64],
     groups: NDArray[np.int64],
+    prices: NDArray[np.int64],
     done: NDArray[np.int64],
 ) -> int:
     """Windows and quality of each row; returns how many groups of panes became complete.
@@ -258,6 +292,7 @@ def weigh_rows(
         quality: Shape (n,), written.
         groups: Shape (n,), written: number of the group a pane row belongs to, −1 for other rows;
             of no rows if nobody wants groups.
+        prices: Shape (groups, PRICE_COLUMNS), written for pane rows: what traded in the pane.
         done: Shape (n,), written: numbers of complete groups, in the order of completion.
     """
     completed = 0
@@ -324,6 +359,8 @@ def weigh_rows(
                 rates[slot, kind] += np.float64(row.faults[kind])
         quality[index] = score_of(row, instrument, rates[slot], settings[0])
 
+        if row.kind == EXECUTION:
+            note_trade(row, instrument)
         if gather:
             groups[index] = -1
             if root.group >= 0 and not (is_pane and row.ts_event == root.group_ts):
@@ -336,6 +373,13 @@ def weigh_rows(
                     root.group_ts = row.ts_event
                     counts[SERIAL] += 1
                 groups[index] = root.group
+                prices[index, TRADED] = instrument.traded
+                prices[index, LAST] = instrument.price_last
+                prices[index, OPEN] = instrument.price_open
+                prices[index, HIGH] = instrument.price_high
+                prices[index, LOW] = instrument.price_low
+        if is_pane:
+            instrument.traded &= EVER
 
         counts[ROWS] += 1
         if counts[ROWS] & _SWEEP_MASK == 0:

@@ -36,6 +36,11 @@ LATE: Final = 4
 OPENED: Final = 8
 """In continuous trading, as far as the stream shows: before this event, an execution outside an
 auction is at most ten minutes old, and neither a clear nor a halt has followed it."""
+FRONT: Final = 16
+"""On a pane row: the instrument is its root's front future. That is the outright future with the
+most contracts bought and sold by aggressors so far, halved at each midnight UTC, so that a roll
+shows within a day or two; of equals the one with the lower id; none before a future has traded.
+What is an outright future its definition says, else its symbol, such as ESH4."""
 
 # Bits noted per record by `validate`.
 WIRE_SEQUENCE: Final = 1
@@ -69,7 +74,7 @@ EVAL_DTYPE: Final = np.dtype(
         ("kind", "u1"),
         ("side", "i1"),  # aggressor: +1 bought, −1 sold, 0 unknown
         ("aggressor", "u1"),  # kind of aggressor; on FAULT rows 1 + kind of fault, 0 sound again
-        ("state", "u1"),  # bits of DIRTY, CROSSED, LATE, OPENED
+        ("state", "u1"),  # bits of DIRTY, CROSSED, LATE, OPENED, FRONT
         ("root", "u4"),  # index into Evaluations.roots
         ("slot", "u4"),  # the instrument's place in columnar state of the shard
         ("instrument_id", "u4"),
@@ -131,6 +136,17 @@ FILL_DTYPE: Final = np.dtype(
     ]
 )
 """One passive fill of an execution."""
+
+DEPTH_DTYPE: Final = np.dtype(
+    [
+        ("row", "i8"),  # index of the pane row it belongs to
+        ("price", "i8"),  # 1e-9
+        ("bid_size", "i8"),  # contracts that rest there, 0 none
+        ("ask_size", "i8"),
+    ]
+)
+"""One price of a front future's book at the close of a pane, as the last record left it: of an
+event under way what has come so far, unlike bid and ask of the row."""
 
 WINDOWS_S: Final = (5, 30, 60, 300, 900)
 """Rolling windows in seconds of event time, each ending with the open pane."""

@@ -130,6 +130,8 @@ class Evaluations:
     """Shape (n, len(JUDGED)): share of baseline at least as extreme, NaN none; `baseline`."""
     sessions: NDArray[np.int16] | None = None
     """Shape (n,): sessions in the baseline used; below SESSIONS_MIN it is warming; `baseline`."""
+    depth: NDArray[np.void] | None = None
+    """Shape (k,), DEPTH_DTYPE, read-only, in the order of rows, upwards in price; None for none."""
 
 
 @dataclass(frozen=True, slots=True)

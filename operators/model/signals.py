@@ -205,15 +205,39 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What rests at one price, contracts. Both sizes are over 0 only where the book is crossed."""
+
+    price_e9: PriceE9
+    bid_size: int
+    ask_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentPressure:
     """Pressure on one instrument at the close of a second."""
 
     instrument_id: int
     symbol: str
+    front: bool
+    """The root's front future: the outright future that traded most contracts, each day's counting
+    half as much as the next one's; the lower id of equals."""
     bid_e9: PriceE9 | None
     ask_e9: PriceE9 | None
     bid_size: int
     ask_size: int
+    last_e9: PriceE9 | None
+    """Last traded price, of this second or before; None before the first trade."""
+    open_e9: PriceE9 | None
+    """First traded price of this second; None without a trade in it, as the next two."""
+    high_e9: PriceE9 | None
+    low_e9: PriceE9 | None
+    volume_buy: int
+    """Contracts that aggressors bought in this second."""
+    volume_sell: int
+    """Contracts that aggressors sold in this second."""
+    levels: tuple[Level, ...]
+    """Of the front future: what rests near the touch, upwards in price; empty for all others."""
     quality: float
     windows: dict[str, dict[str, int]]
     """Window in seconds → sums over it (buy, sell, ofi_1, ofi_10, …), contracts."""
@@ -245,7 +269,7 @@ class FeedStatus:
     """State of one feed. State stream."""
 
     feed: str
-    state: Literal["connecting", "live", "replay", "degraded", "stopped"]
+    state: Literal["preparing", "connecting", "live", "replay", "degraded", "stopped"]
     ts_event: TsNs
     """Newest record."""
     records: int

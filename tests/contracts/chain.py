@@ -112,6 +112,11 @@ def _part(item: Any, first: int, stop: int) -> Any:
     parts = {
         name: getattr(item, name)[first:stop] for name in columns if getattr(item, name) is not None
     }
+    if item.depth is not None:
+        depth = item.depth[(item.depth["row"] >= first) & (item.depth["row"] < stop)]
+        depth["row"] -= first
+        depth.flags.writeable = False
+        parts["depth"] = depth if depth.size else None
     return replace(item, rows=item.rows[first:stop], **parts)
 
 
@@ -153,6 +158,10 @@ def _columns(item: Any) -> dict[str, bytes]:
     ]
     rows["fill_first"] = rows["fill_stop"] = 0
     columns = {"rows": rows.tobytes(), "fills": b"".join(fills.tobytes() for fills in own)}
+    if item.depth is not None:
+        depth = item.depth.copy()
+        depth["row"] = rows["sequence_last"][depth["row"]]
+        columns["depth"] = depth.tobytes()
     for name in ("windows", "mids2", "quality", "z", "tail_p", "sessions"):
         if (values := getattr(item, name)) is not None:
             columns[name] = np.ascontiguousarray(values).tobytes()

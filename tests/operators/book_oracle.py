@@ -4,6 +4,7 @@ Written from what rows and records mean (`operators.model.evaluations`, Databent
 to be compared with the kernel row by row. Levels are sorted anew whenever someone asks.
 """
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from operators.model.evaluations import (
     FAULT,
     FAULT_NAMES,
     FAULTS,
+    FRONT,
     IMPLIED,
     LATE,
     MODIFIED_LIMIT,
@@ -30,11 +32,12 @@ from operators.model.evaluations import (
     WIRE_FIELD,
     WIRE_SEQUENCE,
 )
-from operators.model.items import Instrument, MarketStatus, MboRows, Tick
+from operators.model.items import Definition, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT, NS_PER_S
 
 AGGRESSORS_MAX, FILLS_MAX, REFILLS_MAX = 256, 1024, 2047
 CONTINUOUS_NS = 600 * NS_PER_S
+DAY_NS = 86_400 * NS_PER_S
 U32_MAX = 2**32 - 1
 SUMS = (
     *("buy", "sell", "buy_count", "sell_count", "stop_buy", "stop_sell", "sweep_buy"),
@@ -90,6 +93,7 @@ class Root:
     feed: str
     clock: int = 0
     pane_end: int = 0
+    front: "Market | None" = None
 
 
 @dataclass
@@ -99,6 +103,9 @@ class Market:
     slot: int
     instrument_id: int
     root: Root
+    symbol: str
+    outright: bool
+    traded: Counter[int] = field(default_factory=Counter)  # by day
     orders: dict[int, Order] = field(default_factory=dict)
     tops: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: {1: [], -1: []})
     event: Event = field(default_factory=Event)
@@ -138,6 +145,18 @@ class Market:
             return False
         return ts - self.last_trade <= CONTINUOUS_NS
 
+    def traded_until(self, day: int) -> int:
+        """Contracts traded, those of each day halved at each midnight since."""
+        total = 0
+        for each in range(min(self.traded, default=day), day + 1):
+            total = total // 2 + self.traded[each]
+        return total
+
+    def depth_of(self, levels: int) -> list[tuple[int, int, int]]:
+        """Price, bid size, ask size of the first so many prices of both sides, upwards."""
+        bids, asks = (dict(self.levels(side)[:levels]) for side in (1, -1))
+        return [(price, bids.get(price, 0), asks.get(price, 0)) for price in sorted({*bids, *asks})]
+
     def near(self, side: int, depth: int, size: int) -> None:
         """Displayed size came (positive) or was withdrawn (negative) at a level."""
         if depth < NEAR_LEVELS:
@@ -158,10 +177,20 @@ class Market:
             self.tops[side] = new
 
 
+def is_outright(symbol: str) -> bool:
+    """Does the symbol look like ESH4?"""
+    return bool(re.fullmatch(r"[A-Z0-9]{1,6}[FGHJKMNQUVXZ][0-9]{1,2}", symbol))
+
+
+def in_order(market: Market) -> tuple[int, int]:
+    return market.instrument_id, market.slot
+
+
 class Oracle:
     """The same items in, evaluation rows as dictionaries out, fills inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: int = 20) -> None:
+        self.depth_levels = levels
         self.rows: list[dict[str, Any]] = []
         self.markets: dict[tuple[str, int], Market] = {}
         self.roots: dict[str, Root] = {}
@@ -175,7 +204,15 @@ class Oracle:
                     wire = 0 if item.faults is None else int(item.faults[index])
                     self.on_row(item.feed, row, wire)
             elif isinstance(item, Instrument):
-                self.market(item.instrument_id, item.root, item.feed)
+                market = self.market(item.instrument_id, item.root, item.feed, item.symbol)
+                if market.symbol != item.symbol:
+                    self.set_outright(market, outright=False)
+                    market.symbol = item.symbol
+                    market.traded.clear()
+                    self.set_outright(market, outright=is_outright(item.symbol))
+            elif isinstance(item, Definition):
+                if known := self.markets.get((item.feed, item.instrument_id)):
+                    self.set_outright(known, outright=item.instrument_class == "F")
             elif isinstance(item, MarketStatus):
                 known = self.markets.get((item.feed, item.instrument_id))
                 if known and item.action in range(1, 16) and item.action not in (6, 14):
@@ -185,15 +222,22 @@ class Oracle:
                     if root.feed == item.feed and root.pane_end > 0:
                         self.advance(root, item.ts_event)
 
-    def market(self, instrument_id: int, root: str, feed: str) -> Market:
+    def set_outright(self, market: Market, *, outright: bool) -> None:
+        market.outright = outright
+        if not outright and market.root.front is market:
+            market.root.front = None
+
+    def market(self, instrument_id: int, root: str, feed: str, symbol: str) -> Market:
         if (feed, instrument_id) not in self.markets:
             known = self.roots.setdefault(root, Root(len(self.roots), feed))
-            market = Market(len(self.markets), instrument_id, known)
+            outright = is_outright(symbol)
+            market = Market(len(self.markets), instrument_id, known, symbol, outright)
             self.markets[feed, instrument_id] = market
         return self.markets[feed, instrument_id]
 
     def on_row(self, feed: str, row: Any, wire: int) -> None:
-        market = self.market(int(row["instrument_id"]), str(row["instrument_id"]), feed)
+        text = str(row["instrument_id"])
+        market = self.market(int(row["instrument_id"]), text, feed, text)
         action, ts, flags = row["action"].decode(), int(row["ts_event"]), int(row["flags"])
         snapshot, last = bool(flags & F_SNAPSHOT), bool(flags & F_LAST)
         self.counts["records"] += 1
@@ -243,14 +287,29 @@ class Oracle:
         root.clock = ts
         if ts < root.pane_end:
             return
-        for market in sorted(self.markets.values(), key=lambda m: (m.instrument_id, m.slot)):
-            if market.root is root and market.active:
-                self.put(market, PANE, root.pane_end)
-                market.active = False
-                market.sums.clear()
-                market.ofi = [0] * OFI_LEVELS
-                market.start = market.touch()
+        active = [m for m in self.markets.values() if m.root is root and m.active]
+        self.choose_front(root, active)
+        for market in sorted(active, key=in_order):
+            self.put(market, PANE, root.pane_end)
+            if market is root.front:
+                self.rows[-1]["state"] |= FRONT
+                self.rows[-1]["depth"] = market.depth_of(self.depth_levels)
+            market.active = False
+            market.sums.clear()
+            market.ofi = [0] * OFI_LEVELS
+            market.start = market.touch()
         root.pane_end = (ts // NS_PER_S + 1) * NS_PER_S
+
+    def choose_front(self, root: Root, active: list[Market]) -> None:
+        """The future that traded most, of those with a row now and the one it was."""
+        day = (root.pane_end - 1) // DAY_NS
+        for market in active:
+            if market.outright:
+                market.traded[day] += market.sums["buy"] + market.sums["sell"]
+        asked = [m for m in active if m.outright and m.traded_until(day) > 0]
+        asked += [root.front] if root.front else []
+        if asked:
+            root.front = min(asked, key=lambda m: (-m.traded_until(day), *in_order(m)))
 
     # Integrity.
 
@@ -495,7 +554,7 @@ class Oracle:
         row |= dict(zip(BEFORE, (before[name] for name in TOUCH), strict=True))
         row |= {"kind": kind, "state": state, "ts_event": ts, "ts_recv": market.ts_recv}
         row |= {"root": market.root.index, "slot": market.slot, "sequence_last": market.sequence}
-        row |= {"instrument_id": market.instrument_id, "fills": []}
+        row |= {"instrument_id": market.instrument_id, "fills": [], "depth": []}
         row |= {"ofi": list(market.ofi), "faults": list(market.faults)}
         del row["fill_first"], row["fill_stop"]
         self.rows.append(row | own)

@@ -6,13 +6,21 @@ from typing import Any
 import numpy as np
 
 from operators.book import Book, BookConfig
-from operators.model.evaluations import EVAL_DTYPE, EXECUTION, FILL_DTYPE
-from operators.model.items import Evaluations, Instrument, MarketStatus, MboRows, Tick
+from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, EXECUTION, FILL_DTYPE
+from operators.model.items import (
+    Definition,
+    Evaluations,
+    Instrument,
+    MarketStatus,
+    MboRows,
+    Tick,
+)
 from operators.model.records import F_LAST, F_SNAPSHOT, MBO_DTYPE, NS_PER_S
 from operators.model.streams import Message
 
 START_NS = 1_700_000_000 * NS_PER_S
 FEEDS = ("east", "west")
+SYMBOLS = ("ESH4", "ESM4", "ESH4-ESM4", "ES H4")
 RowDict = dict[str, Any]
 
 
@@ -32,7 +40,7 @@ def hostile_items(seed: int, records: int, *, orders: int = 6, calm: float = 0.5
     rng = random.Random(seed)
     ids = [0, 5, 9, 2**32 - 1][: rng.randint(1, 4)]
     items: list[Any] = [
-        Instrument(FEEDS[i % 2], id_, f"S{id_}", f"R{i // 3}", "setting", 0)
+        Instrument(FEEDS[i % 2], id_, SYMBOLS[(seed + i) % 4], f"R{i // 3}", "setting", 0)
         for i, id_ in enumerate(ids)
         if rng.random() < 0.7
     ]
@@ -49,11 +57,36 @@ def hostile_items(seed: int, records: int, *, orders: int = 6, calm: float = 0.5
         items.append(mbo_rows(run, feed=feed, wire=wire if rng.random() < 0.9 else None))
         records -= len(run)
         if rng.random() < 0.05:
-            now += rng.choice((0, NS_PER_S, 601 * NS_PER_S))
+            now += rng.choice((0, NS_PER_S, 601 * NS_PER_S, 86_400 * NS_PER_S))
             items.append(Tick(rng.choice(FEEDS), now))
         if rng.random() < 0.02:
             items.append(MarketStatus(feed, rng.choice(ids), now, rng.randrange(20), None))
+        if rng.random() < 0.03:
+            items.append(definition(feed, rng.choice(ids), rng.choice("FFSC")))
+        if rng.random() < 0.02:
+            symbol = rng.choice(SYMBOLS)
+            items.append(Instrument(feed, rng.choice(ids), symbol, "R0", "setting", 0))
     return items
+
+
+def definition(feed: str, instrument_id: int, instrument_class: str) -> Definition:
+    """What an instrument is, as far as a book asks."""
+    return Definition(
+        feed=feed,
+        instrument_id=instrument_id,
+        ts_event=0,
+        symbol="",
+        instrument_class=instrument_class,
+        asset="",
+        tick_e9=None,
+        tick_rule=None,
+        point_value_e9=None,
+        currency="",
+        expiration_ns=None,
+        strike_price_e9=None,
+        underlying="",
+        underlying_id=None,
+    )
 
 
 def _record(rng: random.Random, ids: list[int], orders: int, calm: float) -> RowDict:
@@ -80,15 +113,17 @@ def _record(rng: random.Random, ids: list[int], orders: int, calm: float) -> Row
 
 
 def row_dicts(out: list[Any]) -> list[dict[str, Any]]:
-    """Evaluation rows of an output as dictionaries, with their fills inside."""
+    """Evaluation rows of an output as dictionaries, with their fills and levels inside."""
     rows: list[dict[str, Any]] = []
     for item in out:
         if isinstance(item, Evaluations):
             assert item.rows.dtype == EVAL_DTYPE
             fills = [dict(zip(item.fills.dtype.names, f, strict=True)) for f in item.fills.tolist()]
-            for row in item.rows:
+            levels = [] if item.depth is None else item.depth.tolist()
+            for index, row in enumerate(item.rows):
                 values = {name: row[name].tolist() for name in EVAL_DTYPE.names}
                 values["fills"] = fills[values.pop("fill_first") : values.pop("fill_stop")]
+                values["depth"] = [one[1:] for one in levels if one[0] == index]
                 rows.append(values)
     return rows
 
@@ -153,7 +188,19 @@ def joined_rows(out: list[Any]) -> tuple[Any, Any]:
     return np.concatenate([none[0], *rows]), np.concatenate([none[1], *fills])
 
 
+def joined_depth(out: list[Any]) -> Any:
+    """All levels of an output, as if it had been one piece."""
+    parts, base = [np.zeros(0, DEPTH_DTYPE)], 0
+    for item in out:
+        if isinstance(item, Evaluations):
+            if item.depth is not None:
+                parts.append(item.depth.copy())
+                parts[-1]["row"] += base
+            base += item.rows.size
+    return np.concatenate(parts)
+
+
 def output_bytes(out: list[Any]) -> bytes:
-    """Rows and fills of an output as bytes that no cut changes."""
+    """Rows, fills and levels of an output as bytes that no cut changes."""
     rows, fills = joined_rows(out)
-    return bytes(rows.tobytes() + fills.tobytes())
+    return bytes(rows.tobytes() + fills.tobytes() + joined_depth(out).tobytes())

@@ -1,6 +1,7 @@
 """Books, aggressors, panes and integrity, told as markets."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from operators.model.evaluations import (
     EXECUTION,
     FAULT,
     FAULT_NAMES,
+    FRONT,
     IMPLIED,
     LATE,
     MODIFIED_LIMIT,
@@ -24,10 +26,10 @@ from operators.model.evaluations import (
     WIRE_BAD_BOOK,
     WIRE_FIELD,
 )
-from operators.model.items import MarketStatus, MboRows, Tick
+from operators.model.items import Evaluations, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT
 from tests.operators.book_oracle import Oracle
-from tests.operators.book_streams import gaps, mbo_rows, output_bytes, row_dicts, run
+from tests.operators.book_streams import definition, gaps, mbo_rows, output_bytes, row_dicts, run
 from tests.tape import FEED, instrument, instruments, mbo
 
 E9 = 1_000_000_000
@@ -298,6 +300,68 @@ def test_order_flow_imbalance_is_counted_per_level():
     assert first["ofi"][:3] == [5 - 4, 6 - 9, 0]
     # +3 at the touch, then a better bid of 2 pushes 8 and 6 down; asks lose 4 of two levels.
     assert second["ofi"][:4] == [3 + 2 + 4, 8 + 9, 6, 0]
+
+
+TRADED = "{ms} T B 10 {size} #50 i={id}\n--\n"
+
+
+def fronts(text, symbols=None, *items):
+    """Instrument and second of the panes of a front future."""
+    named = [replace(one, root="ES") for one in instruments(symbols or {3: "ESM4", 9: "ESH4"})]
+    rows = row_dicts(run([*named, *items, mbo(text), Tick(FEED, 2**62)])[0])
+    return [
+        (row["instrument_id"], row["ts_event"] // E9)
+        for row in rows
+        if row["kind"] == PANE and row["state"] & FRONT
+    ]
+
+
+def trades(*given):
+    """Trades of (ms, instrument, size), an event each."""
+    return "".join(TRADED.format(ms=ms, id=id_, size=size) for ms, id_, size in given)
+
+
+def test_the_future_that_traded_most_is_the_front():
+    text = trades((100, 9, 5), (1100, 3, 4), (1200, 9, 1), (2100, 3, 3), (3100, 9, 1), (3200, 3, 1))
+    assert fronts(text) == [(9, 1), (9, 2), (3, 3), (3, 4)]
+
+
+def test_of_two_that_traded_the_same_the_lower_id_is_the_front():
+    assert fronts(trades((100, 9, 5), (1100, 3, 5))) == [(9, 1), (3, 2)]
+    assert fronts(trades((100, 3, 5), (1100, 9, 5))) == [(3, 1)]
+
+
+def test_a_day_counts_half_as_much_as_the_next():
+    day_ms = 86_400_000
+    text = trades((100, 9, 9), (day_ms + 100, 3, 3), (day_ms + 1100, 3, 2))
+    assert fronts(text) == [(9, 1), (3, 86_402)]
+
+
+def test_a_definition_says_what_an_outright_future_is_else_the_symbol():
+    text = trades((100, 9, 5), (200, 3, 9))
+    assert fronts(text, {3: "ESH4-ESM4", 9: "ESH4"}) == [(9, 1)]
+    assert fronts(text, {3: "ESH4 C4800", 9: "ESH4"}) == [(9, 1)]
+    assert fronts(text, None, definition(FEED, 3, "S")) == [(9, 1)]
+    assert fronts(text, {3: "ODD", 9: "ESH4"}, definition(FEED, 3, "F")) == [(3, 1)]
+
+
+def test_another_contract_under_the_same_id_starts_anew():
+    book = Book(BookConfig())
+    named = [replace(one, root="ES") for one in instruments({3: "ESM4", 9: "ESH4"})]
+    book.on_items([*named, mbo(trades((100, 9, 50), (200, 3, 2), (1100, 3, 1)))])
+    renamed = replace(named[1], symbol="ESU4")
+    later = [renamed, mbo(trades((1200, 9, 2))), Tick(FEED, 2**62)]
+    rows = [row for row in row_dicts(book.on_items(later)) if row["state"] & FRONT]
+    assert [row["instrument_id"] for row in rows] == [3]
+
+
+def test_the_output_is_handed_on_before_levels_exceed_it():
+    text = BOOK + "".join(trades((1000 * n, 1, 1)) for n in range(1, 300))
+    config = BookConfig(levels_published=100)
+    out = Book(config).on_items([instrument(), mbo(text.replace("#50 i=1", "#50"))])
+    parts = [item for item in out if isinstance(item, Evaluations)]
+    assert sum(len(row["depth"]) for row in row_dicts(out)) == 5 * 298
+    assert all(part.depth is None or part.depth.size <= 64 * 200 for part in parts)
 
 
 def test_panes_close_in_instrument_order_by_the_root_s_clock():
@@ -603,7 +667,11 @@ def test_an_idle_book_keeps_its_size_through_endless_clears():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("rows_max", 0), ("instruments_max", 0), ("instruments_max", 1_000_001)]
+    ("name", "value"),
+    [
+        *(("rows_max", 0), ("instruments_max", 0), ("instruments_max", 1_000_001)),
+        *(("levels_published", -1), ("levels_published", 101)),
+    ],
 )
 def test_a_config_refuses_nonsense(name, value):
     with pytest.raises(ValueError, match=f"{name} must be .*, was {value}"):

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.book import Book, BookConfig
-from operators.model.evaluations import AGGRESSOR_NAMES, EXECUTION, FAULT, FAULT_NAMES
+from operators.model.evaluations import (
+    AGGRESSOR_NAMES,
+    CROSSED,
+    EXECUTION,
+    FAULT,
+    FAULT_NAMES,
+    FRONT,
+)
 from tests.operators.book_oracle import Oracle
 from tests.operators.book_streams import (
     cut,
@@ -32,9 +39,10 @@ def differences(found, expected):
 @given(SEEDS, st.integers(1, 300), st.integers(1, 40), st.sampled_from((0.0, 0.5, 0.95, 1.0)))
 def test_the_kernel_says_what_its_twin_says(seed, records, orders, calm):
     items = hostile_items(seed, records, orders=orders, calm=calm)
-    oracle = Oracle()
+    levels = (0, 1, 3, 100)[seed % 4]
+    oracle = Oracle(levels)
     oracle.on_items(items)
-    out, book = run(items)
+    out, book = run(items, levels_published=levels)
     differences(row_dicts(out), oracle.rows)
     assert gaps(out) == oracle.gaps
     facts = book.report().facts
@@ -56,6 +64,11 @@ def test_hostile_streams_reach_every_kind_of_row():
     seen = {i for r in rows for i, n in enumerate(r["faults"]) if n}
     assert seen == set(range(len(FAULT_NAMES))) - {FAULT_NAMES.index("event_overrun")}
     assert {r["aggressor"] for r in rows if r["kind"] == FAULT} >= {0, 1, 4, 6, 7, 9, 10}
+    fronts = [r for r in rows if r["state"] & FRONT]
+    assert len({(r["root"], r["instrument_id"]) for r in fronts}) >= 4
+    assert max(len(r["depth"]) for r in fronts) >= 6
+    assert any(bid and ask for r in fronts if r["state"] & CROSSED for _, bid, ask in r["depth"])
+    assert not [r for r in rows if r["depth"] and not r["state"] & FRONT]
 
 
 @given(SEEDS, st.integers(1, 300), st.sampled_from((1, 2, 7, 50, 10_000)))
