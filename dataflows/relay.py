@@ -50,6 +50,7 @@ def parts_of(settings: Settings) -> Parts:
         http=settings.http,
         kafka=settings.kafka,
         baseline_of=baseline_of,
+        push_token=settings.push.token,
         version=_version(),
     )
 

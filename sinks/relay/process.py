@@ -22,6 +22,7 @@ from sinks.relay.api.readiness import Readiness
 from sinks.relay.config import RelayConfig
 from sinks.relay.hub import Hub
 from sinks.relay.kafka_feed import KafkaFeed
+from sinks.relay.push_receiver import PushReceiver
 from sinks.relay.server import Relay
 from sinks.relay.turns import publish
 
@@ -41,6 +42,8 @@ class Parts:
     history: History | None = None
     """The store; None: what is in the hub is all there is."""
     baseline_of: BaselineOf | None = None
+    push_token: str = ""
+    """What workers that push must show; empty: they push on loopback only."""
     version: str = "unknown"
 
 
@@ -50,6 +53,7 @@ class Listening:
 
     http_port: int
     ws_port: int
+    push_port: int
 
 
 async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening], None]) -> None:
@@ -66,6 +70,9 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
         relay = Relay(parts.relay, hub)
         await relay.start()
         stack.push_async_callback(relay.close)
+        receiver = PushReceiver(parts.relay, parts.push_token, hub)
+        await receiver.start()
+        stack.push_async_callback(receiver.close)
         app = create_app(
             parts.relay,
             parts.http,
@@ -81,7 +88,7 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
         await stack.enter_async_context(_http(app, listener))
         if parts.kafka.bootstrap_servers:
             await stack.enter_async_context(_kafka(parts, hub, readiness))
-        on_ready(Listening(listener.getsockname()[1], relay.port))
+        on_ready(Listening(listener.getsockname()[1], relay.port, receiver.port))
         await stop.wait()
 
 

@@ -50,5 +50,5 @@ def test_what_is_no_message_of_ours_is_refused(change):
     head.pop(change.get("drop"), None)
     head.update([change["head"]] if "head" in change else [])
     name, key = change.get("name", topic(SIGNALS)), change.get("key", b"ES")
-    with pytest.raises(ValueError, match="was|expected|invalid|Invalid"):
+    with pytest.raises(ValueError, match=r"was|expected|invalid|Invalid"):
         published_of(name, key, change.get("value", item.value), head, 1)
