@@ -18,6 +18,7 @@ from sinks.alerts.sink import AlertsSink
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
+from sinks.relay.push import PushSink
 
 
 def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
@@ -51,11 +52,12 @@ def roots_of(settings: Settings) -> RootsConfig:
 
 
 def heard(settings: Settings) -> Settings:
-    """The settings without what nobody would hear: without Kafka the pressure stream is not made.
+    """The settings without what nobody would hear: the pressure stream where none listens.
 
     It takes more time than all that leads to the signals, which it does not change.
     """
-    if settings.kafka.bootstrap_servers and settings.pressure.publish:
+    is_heard = bool(settings.kafka.bootstrap_servers or settings.push.relays)
+    if is_heard and settings.pressure.publish:
         return settings
     quiet = {
         "pressure": replace(settings.pressure, publish=False),
@@ -65,11 +67,15 @@ def heard(settings: Settings) -> Settings:
 
 
 def with_broker(settings: Settings) -> Settings:
-    """The settings with the embedded broker where they name no broker and no summary.
+    """The settings with the embedded broker where they name no broker, relay or summary.
 
     It lives as long as this process, in memory: for trying out, not for keeping.
     """
-    if settings.kafka.bootstrap_servers or settings.source.summary_directory:
+    if (
+        settings.kafka.bootstrap_servers
+        or settings.push.relays
+        or settings.source.summary_directory
+    ):
         return settings
     broker = EmbeddedBroker().start()
     atexit.register(broker.stop)
@@ -78,23 +84,24 @@ def with_broker(settings: Settings) -> Settings:
 
 
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
-    """Step id → sink: Kafka if a broker is set, alerts if a policy, a summary if a folder for it.
+    """Step id → sink, each where a setting asks for it: kafka, relay, alerts, summary.
 
     Raises:
         ConfigError: the alert policy cannot be used.
         DeliveryError: the broker does not answer, or refuses.
     """
     sinks: dict[str, Sink[Any]] = {}
+    life: dict[str, Any] = {
+        "generation": store.generation,
+        "generation_ts_ms": store.created_ns // 1_000_000,
+    }
     if settings.kafka.bootstrap_servers:
-        kafka = replace(
-            settings.kafka,
-            generation=store.generation,
-            generation_ts_ms=store.created_ns // 1_000_000,
-        )
-        sink = KafkaSink(kafka, gate)
+        sink = KafkaSink(replace(settings.kafka, **life), gate)
         # Here rather than in the engine, so that an absent broker is one line and no traceback.
         sink.prepare()
         sinks["kafka"] = sink
+    if settings.push.relays:
+        sinks["relay"] = PushSink(replace(settings.push, **life))
     if settings.alerts.policy:
         sinks["alerts"] = AlertsSink(settings.alerts, gate)
     if settings.source.summary_directory:
