@@ -1,0 +1,1 @@
+"""Surveillance record with a hash chain."""

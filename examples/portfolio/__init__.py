@@ -1,0 +1,1 @@
+"""Signals per holding."""

@@ -1,0 +1,1 @@
+"""Order intents from signals."""
