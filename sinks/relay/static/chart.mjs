@@ -25,6 +25,8 @@ export class PriceChart {
       },
       localization: { locale: "en-GB", timeFormatter: (t) => `${clock(t * 1000)} Chicago` },
     });
+    // A wider line in the colour of the page under the price: it stays readable on any heat.
+    this.casing = this.chart.addSeries(LineSeries, { lineWidth: 4, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false });
     this.line = this.chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: true, crosshairMarkerRadius: 3 });
     const volume = { priceLineVisible: false, lastValueVisible: false, base: 0, priceFormat: { type: "volume" } };
     this.buys = this.chart.addSeries(HistogramSeries, volume, 1);
@@ -44,20 +46,22 @@ export class PriceChart {
     const [text, line, grid] = [colour("dim"), colour("line"), colour("grid")];
     this.chart.applyOptions({
       layout: { background: { color: colour("panel") }, textColor: text, panes: { separatorColor: line } },
-      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
+      grid: { vertLines: { color: grid, visible: !this.heat.isOn }, horzLines: { color: grid, visible: !this.heat.isOn } },
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line },
       crosshair: { vertLine: { color: text, labelBackgroundColor: line }, horzLine: { color: text, labelBackgroundColor: line } },
     });
+    this.casing.applyOptions({ color: colour("panel") });
     this.line.applyOptions({ color: colour("price"), priceLineColor: text });
     this.buys.applyOptions({ color: colour("buy") });
     this.sells.applyOptions({ color: colour("sell") });
     for (const primitive of [this.heat, this.shades, this.marks]) primitive.restyle();
   }
 
-  /** Show what is known of a market; from then on `draw` adds what came. */
+  /** Show what is known of a market, with room for signals from `earliest` on; `draw` adds what comes. */
   show(market, earliest = null) {
     this.market = market;
+    this.earliest = earliest;
     this.rows = filled(market?.seconds ?? [], earliest);
     this.setTick(market?.tick ?? null);
     this.setAll();
@@ -65,7 +69,9 @@ export class PriceChart {
   }
 
   setAll() {
-    this.line.setData(this.rows.map(linePoint));
+    const points = this.rows.map((row, i) => linePoint(row, this.rows[i + 1]));
+    this.casing.setData(points);
+    this.line.setData(points);
     this.buys.setData(this.rows.map((row) => bar(row, row.buy, 1)));
     this.sells.setData(this.rows.map((row) => bar(row, row.sell, -1)));
   }
@@ -78,24 +84,33 @@ export class PriceChart {
     if (tick !== this.tick) this.setTick(tick);
     if (!newest || !seconds.length || seconds.at(-1).t < newest.t || this.rows.length > ROWS_MAX || this.hasJumped(seconds, newest)) {
       if (seconds.length || newest) {
-        this.rows = filled(seconds, null);
+        this.rows = filled(seconds, this.earliest);
         this.setAll();
       }
       return;
     }
     let first = seconds.length - 1;
     while (first > 0 && seconds[first - 1].t >= newest.t) first -= 1;
-    for (const row of filled([newest, ...seconds.slice(first)], null).slice(1)) this.append(row);
-    this.shadesChanged = true;
+    const more = filled([newest, ...seconds.slice(first)], null).slice(1);
+    for (const row of more) this.append(row);
+    // The line into a hole was drawn before anybody knew of the hole.
+    if (more.some((row) => row.isCut)) this.setAll();
   }
 
   hasJumped(seconds, newest) {
     return seconds[0].t > newest.t;
   }
 
+  /** Whether a signal is older than everything on the axis, and there is room for it. */
+  needsRoom(earliest) {
+    const first = this.market?.seconds[0]?.t;
+    return first !== undefined && earliest !== null && Math.max(earliest, first - FILL_MAX) < this.rows[0]?.t;
+  }
+
   append(row) {
     if (row.t === this.rows.at(-1)?.t) this.rows[this.rows.length - 1] = row;
     else this.rows.push(row);
+    this.casing.update(linePoint(row));
     this.line.update(linePoint(row));
     this.buys.update(bar(row, row.buy, 1));
     this.sells.update(bar(row, row.sell, -1));
@@ -135,7 +150,10 @@ export class PriceChart {
   /** Hatch holes of the market, and spans {from, to} in ns with a text. */
   shade(holes, faults) {
     const newest = this.rows.length - 1;
+    const first = this.market.seconds[0]?.t ?? null;
+    const isRoomBefore = first !== null && this.rows[0].t < first;
     this.shades.set([
+      ...(isRoomBefore ? [{ from: 0, to: this.indexOf(first), kind: "before", text: "no prices held from here" }] : []),
       ...holes.map(({ from, to }) => ({ from: this.indexOf(from), to: this.indexOf(to), kind: "lost", text: "not received" })),
       ...faults.map(({ from, to, text }) => ({
         from: Math.max(0, this.indexOf(secondOf(from))), to: to ? this.indexOf(secondOf(to)) : newest, kind: "fault", text,
@@ -149,7 +167,7 @@ export class PriceChart {
 
   setHeat(isOn) {
     this.heat.isOn = isOn;
-    this.heat.requestUpdate();
+    this.restyle();
     this.chart.priceScale("right").applyOptions({ autoScale: true });
   }
 }
@@ -177,9 +195,12 @@ function unchanged(before, t) {
   return { ...before, t, buy: 0, sell: 0, isCut: false };
 }
 
-function linePoint(row) {
+/** A point and the line from it to the next; none into a hole, nobody knows its way. */
+function linePoint(row, next) {
   const value = row.mid ?? row.last ?? undefined;
-  return value === undefined ? { time: row.t } : { time: row.t, value };
+  if (value === undefined) return { time: row.t };
+  const isLast = next !== undefined && (next.isCut || next.mid === undefined);
+  return isLast ? { time: row.t, value, color: "transparent" } : { time: row.t, value };
 }
 
 function bar(row, value, sign) {

@@ -20,10 +20,11 @@ export class Feeds {
     this.byName.clear();
   }
 
-  rows(nowMs) {
+  /** Status and judgement of every feed; what is not connected can vouch for none. */
+  rows(nowMs, isConnected = true) {
     return [...this.byName.values()]
       .sort((a, b) => a.status.feed.localeCompare(b.status.feed))
-      .map((entry) => ({ ...entry.status, ...judgeFeed(entry, nowMs), ageMs: nowMs - entry.seenMs }));
+      .map((entry) => ({ ...entry.status, ...(isConnected ? judgeFeed(entry, nowMs) : { level: "bad", reason: "not heard" }) }));
   }
 
   /** {mode, level, text}: the badge, the light (ok, waiting, warn, bad) and why. */

@@ -112,3 +112,9 @@ export function decimalsOf(tick) {
   }
   return 9;
 }
+
+/** A price with the digits of its tick: `5001.50`. */
+export function priceText(value, tick) {
+  if (value === null || value === undefined) return "–";
+  return value.toFixed(tick ? decimalsOf(tick) : 2);
+}

@@ -74,7 +74,7 @@ export class HeatMap {
         const [high, low] = [y(levels.prices[n] + this.tick / 2), y(levels.prices[n] - this.tick / 2)];
         if (high === null || low === null) continue;
         const strength = Math.min(1, Math.log1p(Math.abs(levels.sizes[n])) / top);
-        context.fillStyle = this.shades[Math.round(strength ** 1.6 * (SHADES - 1))];
+        context.fillStyle = this.shades[Math.round(strength ** 2.2 * (SHADES - 1))];
         const topEdge = Math.round(high * ry);
         context.fillRect(left, topEdge, Math.max(1, right - left), Math.max(1, Math.round(low * ry) - topEdge));
       }

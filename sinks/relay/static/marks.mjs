@@ -127,7 +127,7 @@ export class Shades {
   }
 
   restyle() {
-    this.colours = { lost: [colour("lost"), colour("dim")], fault: [colour("shade"), colour("warn")] };
+    this.colours = { before: [colour("grid"), colour("dim")], lost: [colour("lost"), colour("dim")], fault: [colour("shade"), colour("warn")] };
   }
 
   paneViews() {
@@ -147,7 +147,7 @@ export class Shades {
         const left = Math.max(0, scale.logicalToCoordinate(from) ?? 0);
         const right = Math.min(width, scale.logicalToCoordinate(to) ?? width);
         if (!(right - left >= 1) || left > width) continue;
-        this.hatch(context, left, right, height, this.colours[kind]);
+        this.hatch(context, left, right, height, this.colours[kind], kind !== "before");
         if (right - left < 30) continue;
         context.fillStyle = this.colours[kind][1];
         context.font = "11px sans-serif";
@@ -157,7 +157,7 @@ export class Shades {
     });
   }
 
-  hatch(context, left, right, height, [soft, hard]) {
+  hatch(context, left, right, height, [soft, hard], isHatched) {
     context.save();
     context.beginPath();
     context.rect(left, 0, right - left, height);
@@ -167,7 +167,7 @@ export class Shades {
     context.strokeStyle = hard;
     context.globalAlpha = 0.25;
     context.beginPath();
-    for (let x = left - height; x < right; x += 9) {
+    for (let x = left - height; isHatched && x < right; x += 9) {
       context.moveTo(x, height);
       context.lineTo(x + height, 0);
     }

@@ -24,7 +24,7 @@ export class PressureTable {
     setChildren(this.head, all.length ? [el("tr", {}, el("th", { scope: "col" }, "Contract"),
       ...windows.map((seconds) => el("th.num", { scope: "col" }, duration(Number(seconds)))),
       el("th.num", { scope: "col", title: "Order-flow imbalance at the touch over a minute, contracts" }, "OFI"),
-      el("th.num", { scope: "col", title: "Resting at the touch" }, "Bid × ask"))] : []);
+      el("th.num", { scope: "col", title: "Resting at the touch" }, "Bid×ask"))] : []);
     const newest = Math.max(...all.map((one) => one.t));
     const traded = (one) => { const { buy, sell } = netOf(one.windows["900"]); return buy + sell; };
     const chosen = all
@@ -42,7 +42,7 @@ export class PressureTable {
       el("td", {}, one.symbol),
       ...windows.map((seconds) => cell(netOf(one.windows[seconds]), Number(seconds))),
       el("td.num.dim", {}, ofi === undefined ? "–" : signed(ofi)),
-      el("td.num.dim", {}, `${count(one.bid_size)} × ${count(one.ask_size)}`));
+      el("td.num.dim", {}, `${count(one.bid_size)}×${count(one.ask_size)}`));
   }
 }
 

@@ -60,8 +60,8 @@ export class Quality {
     setText(byId("gaps-count"), count(missing));
   }
 
-  draw_feeds({ feeds, now }) {
-    const rows = feeds.rows(now);
+  draw_feeds({ feeds, link, now }) {
+    const rows = feeds.rows(now, link.name === "connected");
     if (!rows.length) return setChildren(this.view("feeds"), [el("p", {}, "No feed has said anything yet.")]);
     return setChildren(this.view("feeds"), [el("table", {}, el("thead", {}, el("tr", {},
       el("th", { scope: "col" }, "Feed"), el("th", { scope: "col" }, "State"), el("th.num", { scope: "col" }, "Lag"),
@@ -75,7 +75,7 @@ export class Quality {
 
   draw_gaps({ gaps }) {
     const ranges = gaps.ranges.map((one) => el("tr", {},
-      el("td", {}, clock(one.atMs)), el("td", {}, `${one.root} ${one.channel}`),
+      el("td", { title: "When this page noticed, on the exchange's clock" }, clock(one.atMs)), el("td", {}, `${one.root} ${one.channel}`),
       el("td", {}, el("span.chip.bad", {}, one.left ? "missing" : "found"), ` seq ${one.from === one.to ? one.from : `${one.from} – ${one.to}`}`),
       el("td.dim", {}, one.left ? `${count(one.left)} never reached this page (${one.why})` : "filled from history")));
     const faults = gaps.faults.map((one) => el("tr", {},
