@@ -115,7 +115,8 @@ def _instruments(
 
 
 def _windows(windows: Sequence[Sequence[int]]) -> dict[str, dict[str, int]]:
-    named = (dict(zip(WINDOW_SUMS, sums, strict=True)) for sums in windows)
+    # Not strict, which takes a fifth of the time: the shape is the kernel's.
+    named = [dict(zip(WINDOW_SUMS, sums, strict=False)) for sums in windows]
     return dict(zip(_WINDOW_NAMES, named, strict=True))
 
 

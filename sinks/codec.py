@@ -21,6 +21,8 @@ from operators.model.streams import VALUE_TYPES, Message
 FLOAT_DECIMALS: Final = 6
 """Decimals kept of a float."""
 
+_SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+
 Write = Callable[[Any], dict[str, Any]]
 """Turns an object of one dataclass into what orjson writes."""
 
@@ -73,24 +75,33 @@ def hints_of(kind: type) -> dict[str, Any]:
 
 def _compile(kind: type) -> Write:
     """A function that writes objects of one dataclass: straight code, a third of a loop's time."""
-    hints = hints_of(kind)
-    names: dict[str, Any] = {"price_text": price_text}
-    items = (
-        f"{json_name(name, hint)!r}: {_expression(hint, f'value.{name}', names)}"
-        for name, hint in hints.items()
-    )
-    # One sum sees every NaN and infinity of the object.
-    floats = [f"(value.{name} or 0.0)" for name, hint in hints.items() if required(hint) is float]
-    source = (
-        "def write(value):\n"
-        f"    total = {' + '.join(floats) or '0.0'}\n"
-        "    assert total - total == 0.0, f'not finite: {value}'\n"
-        f"    return {{{', '.join(items)}}}\n"
-    )
+    names: dict[str, Any] = {"price_text": price_text, "in_order": _in_order}
+    source = f"def write(value):\n    return {_object_expression(kind, 'value', names)}\n"
+    if floats := _floats(kind):
+        # One sum sees every NaN and infinity of the object.
+        total = " + ".join(f"(value.{name} or 0.0)" for name in floats)
+        source = source.replace(
+            "\n",
+            f"\n    total = {total}\n    assert total - total == 0.0, f'not finite: {{value}}'\n",
+            1,
+        )
     # Made of the annotations in operators/model/signals.py, never of data.
     exec(source, names)  # noqa: S102
     write: Write = names["write"]
     return write
+
+
+def _floats(kind: type) -> list[str]:
+    """Fields that hold a float."""
+    return [name for name, hint in hints_of(kind).items() if required(hint) is float]
+
+
+def _object_expression(kind: type, text: str, names: dict[str, Any]) -> str:
+    items = (
+        f"{json_name(name, hint)!r}: {_expression(hint, f'{text}.{name}', names)}"
+        for name, hint in hints_of(kind).items()
+    )
+    return f"{{{', '.join(items)}}}"
 
 
 def _expression(hint: Any, text: str, names: dict[str, Any]) -> str:
@@ -114,6 +125,8 @@ def _required_expression(hint: Any, text: str, names: dict[str, Any]) -> str:
         return text
     if is_dataclass(hint):
         assert isinstance(hint, type)
+        if not _floats(hint):
+            return _object_expression(hint, text, names)
         names[f"write_{hint.__name__}"] = _compile(hint)
         return f"write_{hint.__name__}({text})"
     return _container_expression(hint, text, names)
@@ -127,8 +140,22 @@ def _container_expression(hint: Any, text: str, names: dict[str, Any]) -> str:
     assert kind is dict, f"no JSON form for {hint}"
     assert parts[0] is str, f"no JSON form for the keys of {hint}"
     # Keys in order: equal mappings give equal bytes.
+    if _is_plain(hint):
+        return f"in_order({text})"
     written = _expression(parts[1], "item", names)
     return f"{{key: {written} for key, item in sorted({text}.items())}}"
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether orjson writes it as it is to be written, but for the order of keys."""
+    if get_origin(hint) is dict:
+        return get_args(hint)[0] is str and _is_plain(get_args(hint)[1])
+    return hint in (int, str, bool)
+
+
+def _in_order(mapping: dict[str, Any]) -> orjson.Fragment:
+    """The mapping with its keys in order: orjson sorts them in a fifth of Python's time."""
+    return orjson.Fragment(orjson.dumps(mapping, option=_SORTED))
 
 
 WRITES: Final[Mapping[str, Write]] = {
