@@ -1,6 +1,6 @@
 """Audience: who wants what, and from which seq on. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from sinks.relay.messages import ALL, Frame, Key
@@ -47,13 +47,12 @@ class Audience:
         """Whether it gets what is published under `key`."""
         return who in self._wanting.get(key, ()) or who in self._wanting.get((key[0], ALL), ())
 
-    def of(self, key: Key) -> Iterator[Subscriber]:
-        """Everybody who wants what is published under `key`, once."""
-        named = self._wanting.get(key, {})
-        yield from named
-        for who in self._wanting.get((key[0], ALL), ()):
-            if who not in named:
-                yield who
+    def of(self, key: Key) -> Iterable[Subscriber]:
+        """Everybody who wants what is published under `key`, once. Changed by none of it."""
+        named, every = self._wanting.get(key), self._wanting.get((key[0], ALL))
+        if named is None or every is None:
+            return every or named or ()
+        return {**named, **every}
 
     def everybody(self) -> Iterator[Subscriber]:
         """Everybody with any subscription, once."""
@@ -81,6 +80,29 @@ class Audience:
         for key, members in list(self._floors.items()):
             for who in [who for who, (_, epoch) in members.items() if epoch != but]:
                 _discard(self._floors, key, who)
+
+
+class Mail:
+    """What one batch brings to each subscriber, in the order of the messages."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Subscriber, tuple[Frame, ...]] = {}
+
+    def add(self, everybody: Iterable[Subscriber], frames: tuple[Frame, ...]) -> None:
+        """Frames for all of these; none are no mail."""
+        if not frames:
+            return
+        if not self._frames:
+            # The common case, one message for all, without a step of Python for each.
+            self._frames = dict.fromkeys(everybody, frames)
+            return
+        for who in everybody:
+            self._frames[who] = self._frames.get(who, ()) + frames
+
+    def deliver(self) -> None:
+        """Hand it all over."""
+        for who, frames in self._frames.items():
+            who.deliver(frames)
 
 
 def _discard(table: dict[Key, Any], key: Key, who: Subscriber) -> None:

@@ -41,7 +41,7 @@ class RelayConnection(ServerConnection):
 
     def write(self, data: bytes) -> None:
         """Whole frames; nothing once the connection closes, as RFC 6455 section 5.5.1 has it."""
-        if self.protocol.state is State.OPEN and not self.transport.is_closing():
+        if self.protocol.state is State.OPEN:
             self.transport.write(data)
 
     def ping(self, payload: bytes) -> None:  # type: ignore[override]
@@ -87,6 +87,12 @@ class RelayConnection(ServerConnection):
         if self.seat is not None and self.door is not None:
             self.door.leave(self.seat)
             self.seat = None
+
+    def pause_writing(self) -> None:
+        """asyncio: the kernel takes no more."""
+        super().pause_writing()
+        if self.client is not None:
+            self.client.on_full()
 
     def resume_writing(self) -> None:
         """asyncio: the kernel took what was written."""

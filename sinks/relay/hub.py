@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from operators.model.streams import EVENT_STREAMS, STATE_STREAMS
 from sinks.published import Published
 from sinks.relay import messages
-from sinks.relay.audience import Audience, Subscriber
+from sinks.relay.audience import Audience, Mail, Subscriber
 from sinks.relay.config import RelayConfig
 from sinks.relay.messages import ALL, Frame, Key
 from sinks.relay.ring import Held, Ring
@@ -112,18 +112,17 @@ class Hub:
         The cost is that of one write per client, not per message and client; `turns.publish` cuts
         a long batch, so that the loop can do other things in between.
         """
-        out: dict[Subscriber, list[Frame]] = {}
+        mail = Mail()
         now_ns = self._clock_ns()
         for message in batch:
-            if not self._belongs(message, out):
+            if not self._belongs(message, mail):
                 continue
             if message.stream in STATE_STREAMS:
-                self._take_value(message, now_ns, out)
+                self._take_value(message, now_ns, mail)
             else:
-                self._take_event(message, now_ns, out)
+                self._take_event(message, now_ns, mail)
         self._positions.clear()
-        for who, frames in out.items():
-            who.deliver(frames)
+        mail.deliver()
 
     def positions(self) -> dict[str, dict[str, int]]:
         """Generation → `stream/root` → last seq, of event streams."""
@@ -194,7 +193,7 @@ class Hub:
         """Nothing for `who` any more."""
         self._audience.leave(who)
 
-    def _belongs(self, message: Published, out: dict[Subscriber, list[Frame]]) -> bool:
+    def _belongs(self, message: Published, mail: Mail) -> bool:
         """Whether a message is one of the generation served, which it may begin."""
         is_event = message.stream in EVENT_STREAMS
         is_sound = message.seq >= 1 if is_event else message.stream in STATE_STREAMS
@@ -203,7 +202,7 @@ class Hub:
             return False
         generation = (message.generation_ts_ms, message.generation)
         if self._generation is None or generation > self._generation:
-            self._begin(generation, out)
+            self._begin(generation, mail)
         elif generation < self._generation:
             self.counters.outdated += 1
             return False
@@ -213,7 +212,7 @@ class Hub:
                 return False
         return True
 
-    def _begin(self, generation: tuple[int, str], out: dict[Subscriber, list[Frame]]) -> None:
+    def _begin(self, generation: tuple[int, str], mail: Mail) -> None:
         """Serve another generation: nothing of the last one has a meaning in it.
 
         Who has seen something of this very one, and came before we had it, is still ahead.
@@ -225,12 +224,9 @@ class Hub:
         self._bytes_count = 0
         self._audience.forget_floors(but=generation[1])
         notice = messages.epoch_changed(generation[1])
-        for who in self._audience.everybody():
-            out.setdefault(who, []).append(notice)
+        mail.add(self._audience.everybody(), (notice,))
 
-    def _take_value(
-        self, message: Published, now_ns: int, out: dict[Subscriber, list[Frame]]
-    ) -> None:
+    def _take_value(self, message: Published, now_ns: int, mail: Mail) -> None:
         current = self._values.get(message.key)
         if current is not None and not _is_newer(message, current.message):
             self.counters.repeated += 1
@@ -238,12 +234,9 @@ class Hub:
         frame = messages.update(message, now_ns, is_state=True)
         self._values[message.key] = Held(message, frame)
         self._count(message, now_ns)
-        for who in self._audience.of(message.key):
-            out.setdefault(who, []).append(frame)
+        mail.add(self._audience.of(message.key), (frame,))
 
-    def _take_event(
-        self, message: Published, now_ns: int, out: dict[Subscriber, list[Frame]]
-    ) -> None:
+    def _take_event(self, message: Published, now_ns: int, mail: Mail) -> None:
         ring = self._rings.get(message.key)
         if ring is None:
             ring = self._rings[message.key] = Ring(self._config.ring_messages_max)
@@ -258,30 +251,27 @@ class Hub:
         frame = messages.update(message, now_ns, is_state=False)
         self._keep(ring, Held(message, frame))
         self._count(message, now_ns)
-        due = [frame] if hole is None else [hole, frame]
+        due = (frame,) if hole is None else (hole, frame)
         everybody = self._audience.of(message.key)
         if not self._audience.has_floors(message.key):
-            for who in everybody:
-                out.setdefault(who, []).extend(due)
+            mail.add(everybody, due)
             return
-        # A list: one whose floor is reached loses it meanwhile.
-        for who in list(everybody):
+        for who in everybody:
             floor = self._audience.floor(who, message.key)
-            theirs = due if floor is None else self._past_floor(who, floor, message, frame)
-            out.setdefault(who, []).extend(theirs)
+            mail.add((who,), due if floor is None else self._past_floor(who, floor, message, frame))
 
     def _past_floor(
         self, who: Subscriber, floor: int, message: Published, frame: Frame
-    ) -> list[Frame]:
+    ) -> tuple[Frame, ...]:
         """What one gets who was ahead: nothing up to its floor, then a gap if we skip some."""
         if message.seq >= floor:
             self._audience.clear_floor(who, message.key)
         if message.seq <= floor:
             self.counters.withheld += 1
-            return []
+            return ()
         if message.seq > floor + 1:
-            return [messages.gap(message.key, floor + 1, message.seq - 1), frame]
-        return [frame]
+            return (messages.gap(message.key, floor + 1, message.seq - 1), frame)
+        return (frame,)
 
     def _keep(self, ring: Ring, held: Held) -> None:
         self._bytes_count -= ring.bytes_count

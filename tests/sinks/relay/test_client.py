@@ -78,6 +78,11 @@ class World:
             clock_ns=lambda: 0,
         )
 
+    def fill(self):
+        """The kernel takes no more."""
+        self.wire.is_paused = True
+        self.client.on_full()
+
     def ops(self):
         return [frame["op"] for frame in self.wire.read()]
 
@@ -88,6 +93,7 @@ def test_hello_comes_first_then_what_is_asked_for_and_published():
     world.client.receive(SUBSCRIBE, 0.0)
     world.hub.publish(run("ES", 2, 3))
     assert world.ops() == ["hello", "ack", "snapshot", "update", "update"]
+    world.client.check(0.25)
     assert world.counters.frames_out == 5
 
 
@@ -96,7 +102,7 @@ def test_while_the_kernel_is_full_messages_wait_in_order_and_values_are_replaced
     world.client.receive(SUBSCRIBE, 0.0)
     world.hub.publish([message("ES", 1)])
     world.wire.read()
-    world.wire.is_paused = True
+    world.fill()
     for seq in (2, 3):
         world.hub.publish([message("ES", seq), message("ES", 0, stream="pressure", text=f"p{seq}")])
     assert world.wire.data == b""
@@ -129,7 +135,7 @@ def test_too_much_that_waits_closes_it_and_nobody_else():
 
     world.client.receive(SUBSCRIBE, 0.0)
     world.hub.subscribe(Other(), "signals", "*")
-    world.wire.is_paused = True
+    world.fill()
     world.hub.publish(run("ES", 1, 9))
     assert world.wire.closed == (4008, "more than 3 messages wait")
     assert len(other) == 10
@@ -212,7 +218,7 @@ def test_who_goes_by_itself_is_counted():
 def test_who_asks_for_more_than_it_takes_is_closed():
     world = World(ring_bytes_max=65_536)
     world.hub.publish(run("ES", 1, 50, size=600))
-    world.wire.is_paused = True
+    world.fill()
     for _ in range(10):
         world.client.receive(SUBSCRIBE, 0.0)
     assert world.wire.closed == ((4008, "more than 65536 bytes were asked for and not taken"))
