@@ -153,7 +153,7 @@ export class PriceChart {
     const first = this.market.seconds[0]?.t ?? null;
     const isRoomBefore = first !== null && this.rows[0].t < first;
     this.shades.set([
-      ...(isRoomBefore ? [{ from: 0, to: this.indexOf(first), kind: "before", text: "no prices held from here" }] : []),
+      ...(isRoomBefore ? [{ from: 0, to: this.indexOf(first), kind: "before", text: "prices of this time are not held" }] : []),
       ...holes.map(({ from, to }) => ({ from: this.indexOf(from), to: this.indexOf(to), kind: "lost", text: "not received" })),
       ...faults.map(({ from, to, text }) => ({
         from: Math.max(0, this.indexOf(secondOf(from))), to: to ? this.indexOf(secondOf(to)) : newest, kind: "fault", text,

@@ -30,6 +30,7 @@ export class Feeds {
   /** {mode, level, text}: the badge, the light (ok, waiting, warn, bad) and why. */
   judge(link, nowMs, { hasData = false, openGaps = 0 } = {}) {
     if (link.name === "stopped") return { mode: "OFFLINE", level: "bad", text: "stopped" };
+    if (link.name === "locked") return { mode: "LOCKED", level: "waiting", text: "token needed" };
     if (link.name === "connecting") return { mode: "CONNECTING", level: "waiting", text: "connecting" };
     if (link.name !== "connected") return { mode: "OFFLINE", level: "bad", text: "relay unreachable" };
     const rows = this.rows(nowMs);

@@ -40,12 +40,12 @@ export class Link {
     socket.onclose = (event) => socket === this.socket && this.onClose(event);
   }
 
+  /** A person gave a token. Before that nobody knocks again: it would be shut out each time. */
   useToken(token) {
-    this.protocol.useToken(token);
-    if (this.isStopped) {
-      this.isStopped = false;
-      this.connect();
-    }
+    if (!this.isStopped) return void this.protocol.useToken(token);
+    this.isStopped = false;
+    this.protocol.token = token;
+    this.connect();
   }
 
   send(frame) {
@@ -78,11 +78,12 @@ export class Link {
     this.listener.lost();
     const reason = event.reason || this.lastReason || "";
     this.lastReason = "";
-    if (event.code === UNAUTHORIZED) {
+    if (event.code === UNAUTHORIZED || this.protocol.isWaitingForToken) {
+      const isRefused = !this.protocol.isWaitingForToken;
       this.isStopped = true;
       this.protocol.token = null;
-      this.listener.state({ name: "stopped", text: `The relay refused the token. ${reason}` });
-      this.listener.token(reason || "the relay refused the token");
+      this.listener.state({ name: "locked" });
+      this.listener.token(isRefused ? reason || "the relay refused the token" : "");
       return;
     }
     if (event.code >= FINAL) {

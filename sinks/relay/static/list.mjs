@@ -8,6 +8,13 @@ import { kindOf, lifeOf, sideOf, strengthRank, words } from "./words.mjs";
 export const ROWS_MAX = 150;
 const FRESH_MS = 5_000;
 
+/** Id of the signal `step` rows from that of `id`; of the first if none is chosen, null if there is none. */
+export function beside(signals, id, step) {
+  const last = Math.min(signals.length, ROWS_MAX) - 1;
+  const at = signals.findIndex((signal) => signal.id === id);
+  return signals[at < 0 ? 0 : Math.min(last, Math.max(0, at + step))]?.id ?? null;
+}
+
 export class SignalList {
   constructor(body, onOpen) {
     this.body = body;
@@ -68,12 +75,6 @@ export class SignalList {
     cell.action.replaceChildren(...stateOf(signal, life));
   }
 
-  /** Id of the row `step` away from `id`; the first if there is none. */
-  beside(id, step) {
-    const at = this.shown.findIndex((signal) => signal.id === id);
-    const next = at < 0 ? 0 : Math.min(this.shown.length - 1, Math.max(0, at + step));
-    return this.shown[next]?.id ?? null;
-  }
 
   reveal(id) {
     this.rows.get(id)?.element.scrollIntoView({ block: "nearest" });

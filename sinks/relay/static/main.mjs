@@ -8,7 +8,7 @@ import { keyOfMarks } from "./glyph.mjs";
 import { intake } from "./intake.mjs";
 import { KEYS, listen } from "./keys.mjs";
 import { Link, nowMs } from "./link.mjs";
-import { SignalList } from "./list.mjs";
+import { SignalList, beside } from "./list.mjs";
 import { earliestOf, page, rootsInOrder, shownSignals } from "./page.mjs";
 import { PressureTable } from "./pressure.mjs";
 import { Quality } from "./quality.mjs";
@@ -106,7 +106,7 @@ function closeWhy() {
 }
 
 function step(by) {
-  const id = list.beside(page.chosenId, by);
+  const id = beside(shownSignals(), page.chosenId, by);
   if (!id) return;
   page.chosenId = id;
   list.reveal(id);

@@ -28,7 +28,7 @@ export class Protocol {
   /** A connection was made; what was asked on the one before gets no answer. */
   opened() {
     this.asked.clear();
-    this.isSubscribed = false;
+    this.isSubscribed = this.isWaitingForToken = false;
   }
 
   /** A token was given: used now if the relay waits for one, and at each connection to come. */

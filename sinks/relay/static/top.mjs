@@ -16,6 +16,7 @@ export function drawTop() {
   setText(byId("light-text"), found.text);
   document.title = `${found.mode === "LIVE" ? "" : `${found.mode} · `}IFD`;
   document.body.classList.toggle("offline", found.mode === "OFFLINE");
+  document.body.classList.toggle("connected", page.link.name === "connected");
   drawBanner(found);
   const rank = page.latencies.quantiles();
   setText(byId("p50"), rank ? latency(rank.p50) : "–");
