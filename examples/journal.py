@@ -57,6 +57,8 @@ class Journal:
             path.touch(mode=0o600, exist_ok=True)
             self.head = self._load()
             self._file: BinaryIO = path.open("ab", buffering=0)
+            # What the last run wrote and a crash kept it from syncing.
+            os.fsync(self._file.fileno())
         except OSError as error:
             raise ConsumerError(f"{path}: {error.strerror}") from None
 

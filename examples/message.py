@@ -4,9 +4,11 @@ Fields that are not named here are ignored: within `v1` a message may gain field
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from examples.errors import Malformed
@@ -14,6 +16,9 @@ from examples.errors import Malformed
 SCHEMAS: Final = {f"ifd.{stream}.v1": stream for stream in ("signals", "executions")}
 """Schemas that these programs know → stream. Topics carry the same names."""
 SIDES: Final = {"buy": 1, "sell": -1, "none": 0}
+ACTION_SIDES: Final = {"LONG": "buy", "SHORT": "sell"}
+_PRICE: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?")
+_NANOSECONDS: Final = re.compile(r"[0-9]{1,19}")
 VALUE_BYTES_MAX: Final = 4_194_304
 """A longer value is refused unread; the topics hold at most a megabyte."""
 
@@ -129,13 +134,9 @@ def price(value: Mapping[str, Any], name: str) -> Decimal | None:
     found = value.get(name)
     if found is None:
         return None
-    try:
-        number = Decimal(found) if isinstance(found, str) else Decimal("NaN")
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise Malformed(f"{name}: expected decimal text, found {found!r}")
-    return number
+    if not (isinstance(found, str) and _PRICE.fullmatch(found)):
+        raise Malformed(f"{name}: expected decimal text, found {found!r}"[:200])
+    return Decimal(found)
 
 
 def point_value(contract: Mapping[str, Any]) -> Decimal | None:
@@ -155,10 +156,12 @@ def _check_signal(value: dict[str, Any]) -> None:
     for name in ("probability", "quality"):
         _require(value, name, float)
     _require(value, "evidence", list)
-    _check_time(value)
+    _check_time(value, "ts_event")
     _one_of(value, "side", SIDES)
     _one_of(value, "action", ("LONG", "SHORT", "MONITOR", "IGNORE"))
     _one_of(value, "change", ("opened", "updated", "closed", "retracted"))
+    if value["action"] in ACTION_SIDES and value["side"] != ACTION_SIDES[value["action"]]:
+        raise Malformed(f"action: {value['action']} on side {value['side']}")
     if price(value, "price") is None:
         raise Malformed("price: expected decimal text, found null")
     contract = value.get("contract")
@@ -173,37 +176,38 @@ def _check_signal(value: dict[str, Any]) -> None:
             _require(contract, name, float)
     for item in value["evidence"]:
         if not isinstance(item, dict):
-            raise Malformed("evidence: expected objects")
-        _check_place(item, "evidence")
+            raise Malformed(f"evidence: expected objects, found {type(item).__name__}")
+        _check_place(item)
+        _check_time(item, "ts_last")
         _require(item, "order_ids", list)
 
 
 def _check_execution(value: dict[str, Any]) -> None:
-    _check_place(value, "execution")
+    _check_place(value)
     for name in ("symbol", "side", "order_id"):
         _require(value, name, str)
     for name in ("tags", "fills"):
         _require(value, name, list)
-    _check_time(value)
+    _check_time(value, "ts_event")
 
 
-def _check_place(value: dict[str, Any], what: str) -> None:
+def _check_place(value: dict[str, Any]) -> None:
     for name in ("instrument_id", "sequence_first", "sequence_last"):
-        if not isinstance(value.get(name), int):
-            raise Malformed(f"{what}: {name}: expected a number, found {value.get(name)!r}")
+        _require(value, name, int)
 
 
-def _check_time(value: dict[str, Any]) -> None:
-    found = value.get("ts_event")
-    if not (isinstance(found, str) and found.isascii() and found.isdigit() and len(found) <= 19):
-        raise Malformed(f"ts_event: expected ns since the epoch as text, found {found!r}")
+def _check_time(value: dict[str, Any], name: str) -> None:
+    found = value.get(name)
+    if not (isinstance(found, str) and _NANOSECONDS.fullmatch(found)):
+        raise Malformed(f"{name}: expected ns since the epoch as text, found {found!r}"[:200])
 
 
 def _require(value: Mapping[str, Any], name: str, kind: type) -> None:
     found = value.get(name)
     accepted = (int, float) if kind is float else kind
-    # In Python a bool is an int; in JSON it is not.
-    if not isinstance(found, accepted) or isinstance(found, bool):
+    # In Python a bool is an int; in JSON it is not. And 1e999 is JSON, read as infinite.
+    is_one = isinstance(found, accepted) and not isinstance(found, bool)
+    if not is_one or (isinstance(found, float) and not math.isfinite(found)):
         raise Malformed(f"{name}: expected {kind.__name__}, found {found!r}"[:200])
 
 

@@ -67,7 +67,11 @@ class Program:
         self._config = config
         self._consumer = consumer
         self._out = out
+        self._sequences = Sequences()
         self._entries: list[Entry] = []
+        """Durable after the next `_settle`."""
+        self._saved: dict[str, int] = {}
+        """Offsets of the newest checkpoint."""
         self.stop = Event()
 
     def run(self) -> None:
@@ -99,7 +103,6 @@ class Program:
         self._sequences = Sequences(begun.sequences, from_beginning=begun.from_beginning)
         journal = Journal(config.state / config.journal, self._apply)
         letters = DeadLetters(config.state / "dead-letters.jsonl", cluster)
-        self._entries = []
         try:
             if found is None and journal.head.count and not config.from_beginning:
                 raise ConsumerError(
@@ -176,8 +179,6 @@ class Program:
             for entry in self._entries:
                 print(json.dumps(entry), file=self._out, flush=True)
         self._entries = []
-
-    _saved: dict[str, int] | None = None
 
     def _tell(self, journal: Journal, letters: DeadLetters) -> None:
         counted = self._sequences.counters
