@@ -38,6 +38,8 @@ class Flow:
     servers: str
     prefix: str
     held: Held
+    servers_isolate: bool
+    """Whether readers of committed records are shown those alone."""
 
 
 @pytest.fixture(scope="session")
@@ -57,4 +59,4 @@ def flow(request: Any, tape: Path) -> Flow:
     found = held(servers, prefix=prefix)
     assert found.counts["signals"] > 10
     assert found.counts["executions"] > 100
-    return Flow(servers, prefix, found)
+    return Flow(servers, prefix, found, request.param == "apache")
