@@ -5,18 +5,39 @@ what it has seen by its seq, and says where the ring was too short. A worker nev
 Parallel by shard: sink partition p takes the shards s with s modulo `partitions` = p.
 """
 
+import logging
 from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock
 from time import time_ns
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from operators.model.errors import StateError
 from operators.model.streams import EVENT_STREAMS, Message
 from sinks.published import Published, published
 from sinks.relay.push_config import PushConfig
-from sinks.relay.push_link import PushLinks
+from sinks.relay.push_frames import VALUE_BYTES_MAX
+from sinks.relay.push_link import LinkCounters, PushLinks
 from sinks.relay.push_ring import size_of
+
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class PushCounters:
+    """What the sink did in this process."""
+
+    links: Mapping[str, LinkCounters]
+    """Address → what its link did."""
+    overwritten: int = 0
+    """Event messages dropped from the ring by newer ones, whether or not anybody missed them."""
+    crowded_out: int = 0
+    """State values dropped from the ring for want of room."""
+    oversize: int = 0
+    """Messages above VALUE_BYTES_MAX, which are not pushed; relays see a hole."""
 
 
 class PushSink(FixedPartitionedSink[object, dict[str, Any]]):
@@ -31,6 +52,7 @@ class PushSink(FixedPartitionedSink[object, dict[str, Any]]):
         self._lock = Lock()
         self._links: PushLinks | None = None
         self._open = 0
+        self._counters = PushCounters({})
 
     def list_parts(self) -> list[str]:
         """Names of the partitions."""
@@ -43,67 +65,114 @@ class PushSink(FixedPartitionedSink[object, dict[str, Any]]):
     def build_part(
         self, step_id: str, for_part: str, resume_state: dict[str, Any] | None
     ) -> "PushPartition":
-        """Start one partition, or resume it with what its predecessor had published last."""
+        """Start one partition, or resume it with what its predecessor had published last.
+
+        Raises:
+            StateError: The state belongs to another generation or version.
+        """
         with self._lock:
             if self._links is None:
                 self._links = PushLinks(self._config)
+                self._counters = PushCounters(self._links.counters)
+            part = PushPartition(self._config, self._links, self._note_oversize, self._note_closed)
             self._open += 1
-            return PushPartition(self._config, self._links, resume_state, self._note_closed)
+        if resume_state is not None:
+            part.resume(resume_state)
+        return part
+
+    def counters(self) -> PushCounters:
+        """Totals since the first partition was built; a copy."""
+        with self._lock:
+            if self._links is not None:
+                self._counters.overwritten = self._links.ring.dropped
+                self._counters.crowded_out = self._links.ring.crowded_out
+            return replace(self._counters)
+
+    def _note_oversize(self, message: Published) -> None:
+        with self._lock:
+            self._counters.oversize += 1
+        LOG.warning(
+            "push: %s of %s seq %d has %d bytes, expected at most %d: not pushed",
+            *(*message.key, message.seq, len(message.value), VALUE_BYTES_MAX),
+        )
 
     def _note_closed(self) -> None:
         with self._lock:
             self._open -= 1
-            if self._open == 0 and self._links is not None:
-                self._links.close()
-                self._links = None
+            if self._open:
+                return
+            links, self._links = self._links, None
+        if links is not None:
+            links.close()
 
 
 class PushPartition(StatefulSinkPartition[object, dict[str, Any]]):
     """One partition. State: its newest event messages, at most `snapshot_bytes_max` bytes."""
 
+    STATE_VERSION: ClassVar[int] = 1
+
     def __init__(
-        self, config: PushConfig, links: PushLinks, state: dict[str, Any] | None, on_close: Any
+        self,
+        config: PushConfig,
+        links: PushLinks,
+        on_oversize: Callable[[Published], None],
+        on_close: Callable[[], None],
     ) -> None:
         self._config = config
         self._links = links
+        self._on_oversize = on_oversize
         self._on_close = on_close
         self._kept: deque[Published] = deque()
         self._kept_bytes = 0
-        if state is not None:
-            # The generation began before the kill; what is pushed again still belongs to it.
-            kept = [Published(*fields) for fields in state["kept"]]
-            self._keep(kept)
-            links.add(kept)
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Publish again what the predecessor had published last: a relay drops what it has.
+
+        Raises:
+            StateError: The state belongs to another generation or version.
+        """
+        expected = {"version": self.STATE_VERSION, "generation": self._config.generation}
+        for name, value in expected.items():
+            if state[name] != value:
+                raise StateError(
+                    f"relay: {name} was {state[name]} in the recovery store, is {value}: start a "
+                    "new generation"
+                )
+        life = (self._config.generation, self._config.generation_ts_ms)
+        kept = [Published(*life, *fields) for fields in state["kept"]]
+        self._keep(kept)
+        self._links.add(kept)
 
     def write_batch(self, values: list[object]) -> None:
         """Hand messages over; never waits."""
         now_ns = time_ns()
-        config = self._config
-        messages = [
-            published(value, config.generation, config.generation_ts_ms, now_ns)
-            for value in values
-            if isinstance(value, Message)
-        ]
-        self._keep([m for m in messages if m.stream in EVENT_STREAMS])
+        messages = []
+        for value in values:
+            if not isinstance(value, Message):
+                continue
+            message = published(
+                value, self._config.generation, self._config.generation_ts_ms, now_ns
+            )
+            if len(message.value) <= VALUE_BYTES_MAX:
+                messages.append(message)
+            else:
+                self._on_oversize(message)
+        self._keep([message for message in messages if message.stream in EVENT_STREAMS])
         self._links.add(messages)
 
     def snapshot(self) -> dict[str, Any]:
         """The newest event messages, as plain data."""
-        return {
-            "kept": tuple(
-                (
-                    m.generation, m.generation_ts_ms, m.stream, m.root, m.seq, m.ts_event,
-                    m.ts_published_ns, m.value,
-                )
-                for m in self._kept
-            )
-        }  # fmt: skip
+        kept = tuple(
+            (m.stream, m.root, m.seq, m.ts_event, m.ts_published_ns, m.value) for m in self._kept
+        )
+        generation = self._config.generation
+        return {"version": self.STATE_VERSION, "generation": generation, "kept": kept}
 
     def close(self) -> None:
         """Send what waits, for a moment."""
         self._on_close()
 
-    def _keep(self, messages: list[Published]) -> None:
+    def _keep(self, messages: Sequence[Published]) -> None:
         for message in messages:
             self._kept.append(message)
             self._kept_bytes += size_of(message)

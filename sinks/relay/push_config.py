@@ -21,8 +21,8 @@ class PushConfig:
     ring_messages_max: int = 50_000
     """Event messages kept per process for relays that are away, at least 1."""
     ring_bytes_max: int = 33_554_432
-    """Their bytes, at least 65,536; the oldest go first, counted."""
-    snapshot_bytes_max: int = 262_144
+    """Their bytes, and those of the values, at least 65,536; the oldest go first, counted."""
+    snapshot_bytes_max: int = 1_048_576
     """Bytes of the newest of them that a partition's snapshot holds, at least 0: what a worker
     that was killed had published and a relay not yet taken."""
     state_keys_max: int = 10_000
@@ -39,14 +39,28 @@ class PushConfig:
             raise ValueError(f"partitions must be at most {PARTITIONS_MAX}, was {self.partitions}")
         for address in self.relays:
             host, _, port = address.rpartition(":")
-            if not host or not port.isdigit() or not 0 < int(port) <= PORT_MAX:
+            is_number = port.isascii() and port.isdigit()
+            if not host or not is_number or not 0 < int(port) <= PORT_MAX:
                 raise ValueError(f"relays must be host:port each, was {address!r}")
-        if self.token and not (self.token.isascii() and self.token.isprintable()):
-            raise ValueError("token must be visible ASCII characters")
+        if len(set(self.relays)) < len(self.relays):
+            raise ValueError("relays must be different addresses")
+        if self.token:
+            _check_token(self.token)
+
+
+def _check_token(token: str) -> None:
+    """Says what is wrong with it; the token itself stands in no text."""
+    is_visible = token.isascii() and token.isprintable() and " " not in token
+    if not is_visible or len(token) < TOKEN_LENGTH_MIN:
+        raise ValueError(
+            f"token must be at least {TOKEN_LENGTH_MIN} visible ASCII characters without spaces, "
+            f"had {len(token)}"
+        )
 
 
 PARTITIONS_MAX = 999
 PORT_MAX = 65_535
+TOKEN_LENGTH_MIN = 16
 
 _LEAST = {
     "partitions": 1,

@@ -2,30 +2,44 @@
 
 import logging
 import random
+import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from time import monotonic
 from typing import Final
 
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from sinks.published import Published
+from sinks.relay.closing import TERMINAL
 from sinks.relay.push_config import PushConfig
-from sinks.relay.push_frames import FRAME_BYTES_MAX, PATH, PROTOCOL, frames, positions_of
-from sinks.relay.push_ring import PushRing, Reader
+from sinks.relay.push_frames import FRAME_BYTES_MAX, PATH, PROTOCOL, frames, gone, positions_of
+from sinks.relay.push_ring import PushRing, Read, Reader
 
 LOG: Final = logging.getLogger(__name__)
 
 READ_MAX: Final = 500
 """Messages sent before the ring is asked again."""
-IDLE_S: Final = 1.0
+IDLE_S: Final = 0.25
 """How late a relay that left is noticed while nothing is published."""
 OPEN_S: Final = 5.0
+SEND_S: Final = 10.0
+"""A relay that takes nothing for so long is left, and tried again: websockets' keepalive waits for
+the very write that is stuck."""
 CLOSE_S: Final = 2.0
 """For what waits to be sent at a clean stop."""
+PAUSE_S: Final = 0.05
+"""Before a relay is tried again; doubled each time until a connection has lasted for a while."""
+LASTED_S: Final = 5.0
+REFUSED_PAUSE_S: Final = 10.0
+"""After a relay said that coming back does not help; it may be another one by then."""
+REASONS_MAX: Final = 32
+OTHER: Final = "other"
 
 
 @dataclass(slots=True)
@@ -35,11 +49,11 @@ class LinkCounters:
     sent: int = 0
     """Messages handed to the connection."""
     lost: int = 0
-    """Event messages that were gone from the ring before this relay could read them."""
+    """Event messages that this relay had not and the ring no longer held."""
     connections: int = 0
     """Times that the relay was reached."""
     failures: dict[str, int] = field(default_factory=dict)
-    """What went wrong → how often."""
+    """What went wrong → how often; at most REASONS_MAX kinds, then `other`."""
 
 
 class PushLinks:
@@ -48,11 +62,10 @@ class PushLinks:
     def __init__(self, config: PushConfig) -> None:
         self._config = config
         self._changed = Condition()
-        self._ring = PushRing(
-            config.ring_messages_max, config.ring_bytes_max, config.state_keys_max
-        )
+        self.ring = PushRing(config.ring_messages_max, config.ring_bytes_max, config.state_keys_max)
         self._closing = False
         self._close_by_s = 0.0
+        self._chance = random.Random()
         self.counters = {address: LinkCounters() for address in config.relays}
         self._threads = [
             Thread(target=self._run, args=(address,), name=f"push-{address}", daemon=True)
@@ -67,7 +80,7 @@ class PushLinks:
             return
         with self._changed:
             for message in messages:
-                self._ring.add(message)
+                self.ring.add(message)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -77,33 +90,46 @@ class PushLinks:
             self._close_by_s = monotonic() + CLOSE_S
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(CLOSE_S + IDLE_S)
+            thread.join(max(0.0, self._close_by_s - monotonic()) + IDLE_S)
 
     def _run(self, address: str) -> None:
         counters = self.counters[address]
-        pause_s = 0.05
+        pause_s = PAUSE_S
         while not self._closing:
-            before = counters.connections
+            begun_s = monotonic()
+            least_s = 0.0
             try:
                 self._serve(address, counters)
             except (OSError, ValueError, WebSocketException) as error:
-                why = _why(error)
-                if why not in counters.failures:
-                    LOG.info("push: %s: %s", address, why)
-                counters.failures[why] = counters.failures.get(why, 0) + 1
-            pause_s = 0.05 if counters.connections > before else 2 * pause_s
-            pause_s = min(pause_s, self._config.reconnect_s_max)
+                self._note(address, counters, _why(error))
+                least_s = REFUSED_PAUSE_S if _is_final(error) else 0.0
+            except Exception:
+                # A mistake of ours: the other relays go on, and this one is tried again.
+                LOG.exception("push: %s", address)
+                self._note(address, counters, OTHER)
+            has_lasted = monotonic() - begun_s > LASTED_S
+            pause_s = PAUSE_S if has_lasted else min(2 * pause_s, self._config.reconnect_s_max)
             with self._changed:
                 # Jitter: workers of a relay that came back do not all arrive at once.
-                self._changed.wait_for(self._is_closing, pause_s * (0.5 + random.random() / 2))
+                wait_s = max(pause_s, least_s) * (0.5 + self._chance.random() / 2)
+                self._changed.wait_for(self._is_closing, wait_s)
 
     def _is_closing(self) -> bool:
         return self._closing
+
+    def _note(self, address: str, counters: LinkCounters, why: str) -> None:
+        """Count a failure; the first of its kind is news."""
+        if why not in counters.failures:
+            LOG.info("push: %s: %s", address, why)
+            if len(counters.failures) >= REASONS_MAX:
+                why = OTHER
+        counters.failures[why] = counters.failures.get(why, 0) + 1
 
     def _serve(self, address: str, counters: LinkCounters) -> None:
         token = self._config.token
         with connect(
             f"ws://{address}{PATH}",
+            sock=_socket(address),
             subprotocols=[Subprotocol(PROTOCOL)],
             additional_headers={"Authorization": f"Bearer {token}"} if token else None,
             compression=None,
@@ -112,29 +138,54 @@ class PushLinks:
             close_timeout=1.0,
             max_size=FRAME_BYTES_MAX,
         ) as connection:
-            reader = Reader(positions_of(connection.recv(OPEN_S)))
+            held = positions_of(connection.recv(OPEN_S), self._config.generation)
             counters.connections += 1
-            try:
-                self._send(connection, reader, counters)
-            finally:
-                counters.lost += reader.lost
+            self._send(connection, Reader(held), counters)
 
     def _send(self, connection: ClientConnection, reader: Reader, counters: LinkCounters) -> None:
-        """Until the stop, or the relay leaves, which the next send or the pings find out."""
+        """Until the stop, or the relay leaves.
+
+        Raises:
+            ConnectionClosed: It left, with its reason.
+        """
         while True:
             with self._changed:
-                if not self._ring.has_more(reader):
+                if not self.ring.has_more(reader):
                     if self._closing:
                         return
                     self._changed.wait(IDLE_S)
-                messages = self._ring.read(reader, READ_MAX)
-            for frame in frames(messages):
+                found = self.ring.read(reader, READ_MAX)
+            if found.gone:
+                self._tell(connection, found, counters)
+            for frame in frames(found.messages):
                 connection.send(frame)
-            counters.sent += len(messages)
+            counters.sent += len(found.messages)
             if self._closing and monotonic() > self._close_by_s:
                 return
-            if not messages and connection.close_code is not None:
-                return
+            if connection.state is not State.OPEN:
+                connection.wait_closed(CLOSE_S)
+                connection.recv(0)  # Raises why it was closed.
+
+    def _tell(self, connection: ClientConnection, found: Read, counters: LinkCounters) -> None:
+        """The relay's hub sees the hole by itself where something newer comes."""
+        counters.lost += sum(one.last - one.first + 1 for one in found.gone)
+        for text in gone(found.gone):
+            connection.send(text, text=True)
+
+
+def _socket(address: str) -> socket.socket:
+    """A connection on which a write does not wait for ever."""
+    host, _, port = address.rpartition(":")
+    found = socket.create_connection((host.strip("[]"), int(port)), OPEN_S)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(SEND_S), 0))
+    return found
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the relay would close the connection for the same reason again."""
+    received = error.rcvd if isinstance(error, ConnectionClosed) else None
+    return received is not None and received.code >= TERMINAL
 
 
 def _why(error: Exception) -> str:

@@ -2,8 +2,6 @@
 
 import asyncio
 import pickle
-import time
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -11,62 +9,17 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dataflows.supervisor import free_ports
-from operators.model.errors import ConfigError
-from operators.model.streams import PRESSURE, SIGNALS
+from operators.model.errors import ConfigError, StateError
+from operators.model.streams import PRESSURE
 from sinks.relay.config import RelayConfig
 from sinks.relay.hub import Hub
-from sinks.relay.push import PushSink
 from sinks.relay.push_config import PushConfig
 from sinks.relay.push_frames import PROTOCOL
 from sinks.relay.push_receiver import PushReceiver
 from tests.sinks.messages import EXAMPLES, signal
+from tests.sinks.relay.pushing import last, part_of, relay, seqs, signals, sink_of, until
 
-DEADLINE_S = 60.0
 PRESSURES = [message for message in EXAMPLES if message.stream == PRESSURE]
-
-
-@asynccontextmanager
-async def relay(port, token=""):
-    hub = Hub(RelayConfig())
-    receiver = PushReceiver(RelayConfig(push_port=port), token, hub)
-    await receiver.start()
-    try:
-        yield hub, receiver
-    finally:
-        await receiver.close()
-
-
-async def until(condition, what):
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {DEADLINE_S:g} s"
-        await asyncio.sleep(0.005)  # between looks, never instead of a condition
-
-
-def sink_of(*ports, **given):
-    addresses = tuple(f"127.0.0.1:{port}" for port in ports)
-    return PushSink(
-        PushConfig(
-            **{"relays": addresses, "generation": "g1", "generation_ts_ms": 1, **given},
-            reconnect_s_max=0.1,
-        )
-    )
-
-
-def part_of(sink, state=None):
-    return sink.build_part("relay", "000", state)
-
-
-def last(hub, root="ES"):
-    return hub.last_seqs().get((SIGNALS, root), 0)
-
-
-def seqs(hub, root="ES"):
-    return [m.seq for m in hub.recent(SIGNALS, root, 100_000)]
-
-
-def signals(first, stop):
-    return [signal(root, seq) for seq in range(first, stop) for root in ("ES", "NQ")]
 
 
 def test_six_thousand_signals_and_a_state_arrive_in_order_at_two_relays():
@@ -96,7 +49,7 @@ def test_a_relay_that_comes_later_or_again_gets_what_it_has_not():
         async with relay(port) as (hub, _):
             await until(lambda: last(hub, "NQ") == 20, "everything again")
             assert seqs(hub) == list(range(1, 21))
-        assert sink._links.counters[f"127.0.0.1:{port}"].connections == 2
+        assert sink.counters().links[f"127.0.0.1:{port}"].connections == 2
         await asyncio.to_thread(part.close)
 
     asyncio.run(run())
@@ -139,19 +92,21 @@ def test_what_no_relay_had_taken_before_the_kill_is_in_the_snapshot():
     asyncio.run(run())
 
 
-def test_a_relay_that_was_away_too_long_says_where_the_hole_is():
+def test_a_relay_that_was_away_too_long_is_told_what_is_gone_and_tells_its_clients():
     async def run():
         (port,) = free_ports(1)
         sink = sink_of(port, ring_messages_max=4)
         part = part_of(sink)
         part.write_batch([signal("ES", seq) for seq in range(1, 3)])
-        async with relay(port) as (hub, _):
+        async with relay(port) as (hub, receiver):
             await until(lambda: last(hub) == 2, "the first")
             # The connection is slower than the ring: all of these at once.
             part.write_batch([signal("ES", seq) for seq in range(3, 500)])
             await until(lambda: last(hub) == 499, "the newest")
-            held = seqs(hub)
-            assert held == list(range(held[0], 500))
+            assert seqs(hub) == [496, 497, 498, 499]
+            assert receiver.counters.gone == hub.counters.missed == 493
+        counters = sink.counters()
+        assert (counters.links[f"127.0.0.1:{port}"].lost, counters.overwritten) == (493, 495)
         await asyncio.to_thread(part.close)
 
     asyncio.run(run())
@@ -162,7 +117,7 @@ def test_snapshots_are_bounded():
     part.write_batch(signals(1, 200))
     kept = part.snapshot()["kept"]
     assert 0 < sum(len(fields[-1]) for fields in kept) < 10_000
-    assert kept[-1][3:5] == ("NQ", 199)
+    assert kept[-1][:3] == ("signals", "NQ", 199)
     part.close()
 
 
@@ -178,11 +133,19 @@ def test_a_token_that_is_asked_for_must_be_shown(given, reaches):
             else:
                 await until(lambda: receiver.counters.refused["401"] >= 2, "refusals")
                 assert last(hub) == 0
-                failures = sink._links.counters[f"127.0.0.1:{receiver.port}"].failures
+                failures = sink.counters().links[f"127.0.0.1:{receiver.port}"].failures
                 assert not any("wrong" in why for why in failures)
             await asyncio.to_thread(part.close)
 
     asyncio.run(run())
+
+
+def test_a_state_of_another_generation_is_refused():
+    part = part_of(sink_of(1))
+    state = part.snapshot() | {"generation": "g0"}
+    part.close()
+    with pytest.raises(StateError, match="relay: generation was g0 in the recovery store, is g1"):
+        part_of(sink_of(1), state)
 
 
 @pytest.mark.parametrize("frame", [b"garbage", "text", b"\x00\x00\x00\x05hello\x00\x00\x00\x01{"])
@@ -240,6 +203,10 @@ def test_a_taken_port_is_named_with_the_way_out():
     [
         ({"relays": ("nowhere",)}, "relays must be host:port each"),
         ({"relays": ("a:99999",)}, "relays must be host:port each"),
+        ({"relays": ("a:1", "a:1")}, "relays must be different"),
+        ({"relays": ("a:²",)}, "relays must be host:port each"),
+        ({"token": "short"}, "token must be at least 16 visible ASCII characters"),
+        ({"token": "with a space in it all"}, "token must be at least 16"),
         ({"partitions": 0}, "partitions must be at least 1"),
         ({"reconnect_s_max": float("nan")}, "reconnect_s_max must be at least"),
     ],

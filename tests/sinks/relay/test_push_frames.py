@@ -7,21 +7,37 @@ from hypothesis import strategies as st
 
 from sinks.published import Published
 from sinks.relay import push_frames
-from sinks.relay.push_frames import frames, have, messages_of, positions_of
-
-ONE = Published("g", 1, "signals", "ES", 3, 4, 5, b'{"seq":3}')
-
-MESSAGES = st.builds(
-    Published,
-    generation=st.text(min_size=1, max_size=5),
-    generation_ts_ms=st.integers(0, 2**53),
-    stream=st.just("gaps"),
-    root=st.text(min_size=1, max_size=5),
-    seq=st.integers(1, 2**40),
-    ts_event=st.integers(-(2**62), 2**62),
-    ts_published_ns=st.integers(0, 2**62),
-    value=st.binary(max_size=400).map(lambda b: b"{" + b),
+from sinks.relay.push_frames import (
+    frames,
+    gone,
+    gone_of,
+    have,
+    messages_of,
+    positions_of,
 )
+from sinks.relay.push_ring import Gone
+
+
+def message(root="ES", seq=3, *, stream="signals", generation="g", **more):
+    value = orjson.dumps({"stream": stream, "root": root, "seq": seq, **more})
+    return Published(generation, 1, stream, root, seq, 4, 5, value)
+
+
+ONE = message()
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
+MESSAGES = st.builds(
+    message,
+    root=TEXT,
+    seq=st.integers(1, 2**40),
+    stream=st.just("gaps"),
+    generation=TEXT,
+    text=st.text(st.characters(codec="utf-8"), max_size=400),
+)
+
+
+def packed(head, value=ONE.value):
+    pieces = (orjson.dumps(head), value)
+    return b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces)
 
 
 @given(st.lists(MESSAGES, max_size=20), st.integers(1, 2_000))
@@ -51,28 +67,50 @@ def test_a_cut_frame_is_refused(data):
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "said"),
     [
-        ["g", 1, "signals", "ES", 0, 4, 5],
-        ["g", 1, "pressure", "ES", 1, 4, 5],
-        ["g", 1, "nothing", "ES", 1, 4, 5],
-        ["g", 1, "signals", "", 1, 4, 5],
-        ["", 1, "signals", "ES", 1, 4, 5],
-        ["g", True, "signals", "ES", 1, 4, 5],
-        ["g", 1, "signals", "ES", 1, 4],
-        {"g": 1},
+        (["g", 1, "signals", "ES", 0, 4, 5], "seq was 0 on signals"),
+        (["g", 1, "signals", "ES", 2**60, 4, 5], "seq was"),
+        (["g", 1, "pressure", "ES", 1, 4, 5], "seq was 1 on pressure"),
+        (["g", 1, "nothing", "ES", 1, 4, 5], "expected one of our streams"),
+        (["g", 1, "signals", "", 3, 4, 5], "root had 0 characters, expected 1 to 64"),
+        (["g", 1, "signals", "E" * 65, 3, 4, 5], "root had 65"),
+        (["", 1, "signals", "ES", 3, 4, 5], "generation had 0"),
+        (["g", True, "signals", "ES", 3, 4, 5], "expected a head"),
+        (["g", 1, "signals", "ES", 3, 4], "expected a head"),
+        ({"g": 1}, "expected a head"),
+        (["g", 1, "signals", "NQ", 3, 4, 5], "the value has another root than its head"),
+        (["g", 1, "signals", "ES", 4, 4, 5], "the value has another seq"),
+        (["g", 1, "gaps", "ES", 3, 4, 5], "the value has another stream"),
     ],
 )
-def test_a_head_that_is_none_is_refused(head):
-    piece = orjson.dumps(head)
-    frame = len(piece).to_bytes(4, "big") + piece + (2).to_bytes(4, "big") + b"{}"
-    with pytest.raises(ValueError, match=r"was|expected"):
-        messages_of(frame)
+def test_a_head_that_is_none_is_refused(head, said):
+    with pytest.raises(ValueError, match=said):
+        messages_of(packed(head))
+
+
+@pytest.mark.parametrize("value", [b"{", b'{"seq":3}x', b"[]", b'{"a":"\xff"}', b'{"a":NaN}', b""])
+def test_a_value_that_would_spoil_the_frames_of_clients_is_refused(value):
+    with pytest.raises(ValueError, match=r"expected|unexpected|JSON|UTF-8|trailing|empty"):
+        messages_of(packed(["g", 1, "signals", "ES", 3, 4, 5], value))
 
 
 def test_positions_come_back():
-    positions = {"g": {"signals/ES": 7}}
-    assert positions_of(have(positions)) == positions
+    said = have({"g": {"signals/ES": 7}, "old": {"gaps/NQ": 1}})
+    assert positions_of(said, "g") == {("signals", "ES"): 7}
+    assert positions_of(said, "new") == {}
     for other in (b"[]", b'{"op":"hello"}', b'{"op":"have","positions":[]}', b"x"):
         with pytest.raises(ValueError, match=r"expected|unexpected|JSON"):
-            positions_of(other)
+            positions_of(other, "g")
+
+
+def test_what_is_gone_comes_back():
+    ranges = [Gone("signals", "ES", 1, seq) for seq in range(1, 1_502)]
+    texts = list(gone(ranges))
+    assert len(texts) == 2
+    assert [one for text in texts for one in gone_of(text)] == ranges
+    cut = '{"op":"gone","ranges":[["signals","ES",1]]}'
+    swapped = '{"op":"gone","ranges":[["signals","ES",2,1]]}'
+    for other in ("[]", '{"op":"gone"}', cut, swapped, "x"):
+        with pytest.raises(ValueError, match=r"expected|unexpected|JSON"):
+            gone_of(other)
