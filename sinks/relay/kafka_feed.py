@@ -38,6 +38,7 @@ a message comes meanwhile: at 100 ms the median way from sink to relay took 80 m
 LOOK_S: Final = 5.0
 """For the broker to say what a partition holds; then the feed tries again."""
 PAUSE_S_MAX: Final = 5.0
+CLOSE_S: Final = 1.0
 STATES_KEPT: Final = 2_000
 """Records of a state topic's partition that are read back: at least the last of every key."""
 _PASSING: Final = frozenset(
@@ -69,6 +70,19 @@ class KafkaFeedCounters:
     """Times that reading had to begin anew."""
 
 
+class _Complaints(LastError):
+    """Knows, too, whether every broker is gone: a reader that waits would not notice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_down: KafkaError | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        super().__call__(error)
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.all_down = error
+
+
 class KafkaFeed:
     """A thread that reads while the object is started.
 
@@ -86,6 +100,7 @@ class KafkaFeed:
         self._stop = Event()
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._complaints = _Complaints()
         self.counters = KafkaFeedCounters()
 
     def start(self) -> None:
@@ -95,10 +110,10 @@ class KafkaFeed:
         self._thread.start()
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Stop reading. A thread that waits for a broker that is away ends with the process."""
         self._stop.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, LOOK_S + POLL_S)
+            await asyncio.to_thread(self._thread.join, CLOSE_S)
 
     def _run(self) -> None:
         pause_s = 0.1
@@ -108,7 +123,8 @@ class KafkaFeed:
                 self._read()
             except KafkaException as error:
                 self.counters.failures += 1
-                text = f"{self._config.bootstrap_servers}: {error.args[0].str()}"
+                why = self._complaints.text or error.args[0].str()
+                text = f"{self._config.bootstrap_servers}: {why}"
                 LOG.info("kafka feed: %s", text)
                 self._tell(text)
             # A long time without failure: the next one is news again.
@@ -117,8 +133,9 @@ class KafkaFeed:
 
     def _read(self) -> None:
         """Until the stop; a failure of the client begins anew, and the hub knows what it has."""
+        complaints = self._complaints = _Complaints()
         consumer = Consumer(
-            common_settings(self._config, LastError())
+            common_settings(self._config, complaints)
             | {
                 "group.id": f"{self._config.topic_prefix}ifd-relay",
                 "isolation.level": "read_committed",
@@ -138,6 +155,8 @@ class KafkaFeed:
                 first = consumer.poll(POLL_S)
                 if first is not None:
                     self._take([first, *consumer.consume(READ_MAX - 1, timeout=0)])
+                elif complaints.all_down is not None:
+                    raise KafkaException(complaints.all_down)
         finally:
             consumer.close()
 

@@ -19,16 +19,19 @@ from sinks.relay.api.config import HttpConfig
 from sinks.relay.api.latency import LatencyWindow
 from sinks.relay.api.ports import History
 from sinks.relay.api.readiness import Readiness
+from sinks.relay.client import RelayCounters
 from sinks.relay.config import RelayConfig
+from sinks.relay.feeds import Feeds
 from sinks.relay.hub import Hub
-from sinks.relay.kafka_feed import KafkaFeed
-from sinks.relay.push_receiver import PushReceiver
+from sinks.relay.kafka_feed import KafkaFeed, KafkaFeedCounters
+from sinks.relay.push_receiver import PushReceiver, PushReceiverCounters
 from sinks.relay.server import Relay
 from sinks.relay.turns import publish
 
 STOP_S: Final = 3.0
 """For requests under way to end at a stop."""
 KAFKA: Final = "kafka"
+PUSH: Final = "push"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +51,27 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayStatus:
+    """What the process does, for who wants to show it: the objects live on, the numbers move."""
+
+    hub: Hub
+    """`positions()`, `epoch` and counters."""
+    clients: RelayCounters
+    push: PushReceiverCounters
+    kafka: KafkaFeedCounters
+    """All 0 without Kafka."""
+    feeds: Feeds
+    """`connected()`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listening:
-    """Where the process can be reached."""
+    """Where the process can be reached, and what it does there."""
 
     http_port: int
     ws_port: int
     push_port: int
+    status: RelayStatus
 
 
 async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening], None]) -> None:
@@ -63,6 +81,7 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
         ConfigError: A port cannot be had.
     """
     latency, readiness = LatencyWindow(), Readiness()
+    feeds = Feeds(readiness)
     hub = Hub(parts.relay, on_relayed=latency.add)
     async with AsyncExitStack() as stack:
         listener = bind(parts.relay)
@@ -70,7 +89,7 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
         relay = Relay(parts.relay, hub)
         await relay.start()
         stack.push_async_callback(relay.close)
-        receiver = PushReceiver(parts.relay, parts.push_token, hub)
+        receiver = _receiver(parts, hub, feeds)
         await receiver.start()
         stack.push_async_callback(receiver.close)
         app = create_app(
@@ -86,10 +105,15 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
             baseline_of=parts.baseline_of,
         )
         await stack.enter_async_context(_http(app, listener))
+        kafka = _kafka(parts, hub, feeds)
+        stack.push_async_callback(kafka.close)
         if parts.kafka.bootstrap_servers:
-            await stack.enter_async_context(_kafka(parts, hub, readiness))
-        on_ready(Listening(listener.getsockname()[1], relay.port, receiver.port))
+            kafka.start()
+        status = RelayStatus(hub, relay.counters, receiver.counters, kafka.counters, feeds)
+        on_ready(Listening(listener.getsockname()[1], relay.port, receiver.port, status))
         await stop.wait()
+        # Clients hear of it first; what is slow to end has no say in that.
+        await asyncio.gather(relay.close(), receiver.close(), kafka.close())
 
 
 def bind(config: RelayConfig) -> socket.socket:
@@ -144,21 +168,25 @@ async def _http(app: object, listener: socket.socket) -> AsyncIterator[None]:
         await serving
 
 
-@asynccontextmanager
-async def _kafka(parts: Parts, hub: Hub, readiness: Readiness) -> AsyncIterator[None]:
+def _receiver(parts: Parts, hub: Hub, feeds: Feeds) -> PushReceiver:
+    def on_workers(count: int) -> None:
+        feeds.tell(PUSH, "" if count else "no worker is connected")
+
+    on_workers(0)
+    return PushReceiver(parts.relay, parts.push_token, hub, on_workers)
+
+
+def _kafka(parts: Parts, hub: Hub, feeds: Feeds) -> KafkaFeed:
+    """The feed, not started yet."""
+
     async def take(batch: Sequence[Published]) -> None:
         await publish(hub, batch)
 
-    def on_state(text: str) -> None:
-        if text:
-            readiness.wait_for(KAFKA, text)
-        else:
-            readiness.done(KAFKA)
-
-    readiness.wait_for(KAFKA, f"{parts.kafka.bootstrap_servers} has not answered yet")
-    feed = KafkaFeed(parts.kafka, parts.relay.ring_messages_max, take, on_state)
-    feed.start()
-    try:
-        yield
-    finally:
-        await feed.close()
+    if servers := parts.kafka.bootstrap_servers:
+        feeds.tell(KAFKA, f"{servers} has not answered yet")
+    return KafkaFeed(
+        parts.kafka,
+        parts.relay.ring_messages_max,
+        take,
+        lambda fault: feeds.tell(KAFKA, fault),
+    )

@@ -8,6 +8,8 @@ import pytest
 from confluent_kafka import Producer
 
 from operators.model.streams import SIGNALS, topic
+from sinks.embedded_broker import EmbeddedBroker
+from sinks.kafka_config import KafkaConfig
 from sinks.relay.config import RelayConfig
 from sinks.relay.hub import Hub
 from sinks.relay.kafka_feed import KafkaFeed
@@ -132,6 +134,20 @@ def test_garbage_on_a_topic_is_counted_and_passed_over(kafka):
     asyncio.run(run())
 
 
+def test_a_broker_that_leaves_is_told_while_nothing_is_read():
+    async def run():
+        broker = EmbeddedBroker().start()
+        address = broker.address
+        async with World(KafkaConfig(bootstrap_servers=address, generation="g1")) as world:
+            await until(lambda: world.states == [""], "the broker is found")
+            broker.stop()
+            await until(lambda: len(world.states) > 1, "a word on its end")
+            assert world.states[1].startswith(f"{address}: ")
+            assert world.feed.counters.failures >= 1
+
+    asyncio.run(run())
+
+
 @pytest.mark.kafka
 def test_a_broker_that_is_away_is_told_and_waited_for(apache, apache_kafka):
     async def run():
@@ -146,6 +162,11 @@ def test_a_broker_that_is_away_is_told_and_waited_for(apache, apache_kafka):
                 await asyncio.to_thread(apache_kafka.start)
                 await until(lambda: world.hub.last_seqs().get((SIGNALS, "ES")) == 3, "history")
                 assert world.states[-1] == ""
+                await asyncio.to_thread(apache_kafka.stop)
+                await until(lambda: world.states[-1], "a word on its end")
+                await asyncio.to_thread(apache_kafka.start)
+                await until(lambda: not world.states[-1], "that it is back")
+                assert world.seqs() == [1, 2, 3]
         finally:
             if apache_kafka._process is None:
                 apache_kafka.start()

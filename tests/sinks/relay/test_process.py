@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from dataflows.supervisor import free_ports
 from operators.model.errors import ConfigError
 from sinks.kafka_config import KafkaConfig
 from sinks.relay.api.config import HttpConfig
@@ -18,6 +19,7 @@ from sinks.relay.config import RelayConfig
 from sinks.relay.process import Parts, bind, serve
 from tests.sinks.kafka_harness import build
 from tests.sinks.messages import signal
+from tests.sinks.relay.pushing import last, part_of, signals, sink_of, until
 
 RELAY = RelayConfig(http_port=0, ws_port=0, push_port=0)
 DEADLINE_S = 30.0
@@ -78,6 +80,39 @@ def test_a_signal_on_a_topic_reaches_a_client_and_the_api(embedded_kafka):
                 assert seen == [1, 2]
             assert (await get(found, "/readyz")).json()["ready"] is True
         await asyncio.to_thread(part.close)
+
+    asyncio.run(run())
+
+
+def test_it_is_ready_while_a_worker_pushes():
+    async def run():
+        async with running() as (found, _):
+            assert "push: no worker is connected" in (await get(found, "/readyz")).json()["reasons"]
+            part = part_of(sink_of(found.push_port))
+            part.write_batch(signals(1, 3))
+            await until(lambda: last(found.status.hub, "NQ") == 2, "what was pushed")
+            assert (await get(found, "/readyz")).status_code == 200
+            assert found.status.feeds.connected() == ("push",)
+            assert found.status.push.messages == 4
+            await asyncio.to_thread(part.close)
+            await until(lambda: not found.status.feeds.connected(), "that it left")
+            assert (await get(found, "/readyz")).status_code == 503
+
+    asyncio.run(run())
+
+
+def test_a_broker_that_is_away_is_told_and_holds_up_nothing():
+    async def run():
+        (port,) = free_ports(1)
+        kafka = KafkaConfig(bootstrap_servers=f"127.0.0.1:{port}")
+        async with running(kafka=kafka) as (found, _):
+            reasons = (await get(found, "/readyz")).json()["reasons"]
+            assert any(reason.startswith(f"kafka: 127.0.0.1:{port} ") for reason in reasons)
+            part = part_of(sink_of(found.push_port))
+            part.write_batch(signals(1, 3))
+            await until(lambda: last(found.status.hub, "NQ") == 2, "what was pushed")
+            assert (await get(found, "/readyz")).status_code == 200
+            await asyncio.to_thread(part.close)
 
     asyncio.run(run())
 
