@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from tests.sinks.relay.reader import message
 
 WS: Final = "ws@8.18.3"
 FOLDER: Final = Path(__file__).resolve().parents[3] / ".cache" / WS
+PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "relay-protocol.md"
 SCRIPT: Final = Path(__file__).with_name("client.cjs")
 LAST: Final = 60
 
@@ -98,3 +101,35 @@ def follow(address: str) -> tuple[list[int], int]:
                     return seen, frame["code"]
         finally:
             one.shutdown()
+
+
+def test_the_smallest_client_of_the_page_follows_and_comes_back(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    script = tmp_path / "smallest.py"
+
+    async def test():
+        async with relaying() as (first, hub):
+            script.write_text(code.replace("127.0.0.1:8765", f"127.0.0.1:{first.port}"))
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-u", str(script)), stdout=asyncio.subprocess.PIPE
+            )
+            assert process.stdout is not None
+            lines = process.stdout
+            try:
+                hub.publish([message("ES", 1)])
+                assert "'seq': 1" in (await lines.readline()).decode()
+                port = first.port
+                await first.close()
+                assert b"closed: the relay is closing" in await lines.readline()
+                hub.publish([message("ES", 2)])
+                async with relaying(hub, ws_port=port):
+                    while "'seq': 2" not in (line := (await lines.readline()).decode()):
+                        assert line, "the client has ended"
+                    # Recovered, so no snapshot: the next line is the next message.
+                    hub.publish([message("ES", 3)])
+                    assert "'seq': 3" in (await lines.readline()).decode()
+            finally:
+                process.kill()
+                await process.communicate()
+
+    within(test)
