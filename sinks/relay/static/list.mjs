@@ -81,18 +81,23 @@ export class SignalList {
   }
 }
 
-/** The number, and its interval as a bar; hatched while nothing is known of it. */
+/** The number, and its interval as a bar; a dotted line while nothing is known of it. */
 export function confidence(signal) {
+  const { title, bar } = meter(signal);
+  return el(`span.confidence.${signal.side}`, { title }, bar, el("b", {}, `${percent(signal.probability)} %`));
+}
+
+/** The bar alone, and what it says in words. */
+export function meter(signal) {
   const { probability, probability_low: low, probability_high: high } = signal;
   const isOpen = signal.calibration === "uncalibrated";
   const title = isOpen
     ? `${percent(probability)} %, uncalibrated: no outcomes stand behind this number yet`
     : `${percent(probability)} %, interval ${percent(low)} to ${percent(high)} %`;
-  return el(`span.confidence.${signal.side}`, { title },
-    el(`span.meter${isOpen ? ".open-ended" : ""}`, { "aria-hidden": "true" },
-      el("span.interval", { style: { left: `${low * 100}%`, width: `${Math.max(0, high - low) * 100}%` } }),
-      el("span.point", { style: { left: `${probability * 100}%` } })),
-    el("b", {}, `${percent(probability)} %`));
+  const bar = el(`span.meter${isOpen ? ".open-ended" : ""}`, { "aria-hidden": "true" },
+    el("span.interval", { style: { left: `${low * 100}%`, width: `${Math.max(0, high - low) * 100}%` } }),
+    el("span.point", { style: { left: `${probability * 100}%` } }));
+  return { title, bar };
 }
 
 function strength(signal) {
@@ -106,7 +111,7 @@ function stateOf(signal, life) {
   if (life === "retracted") parts.push(el("span.chip.bad", { title: "Its data proved bad" }, "RETRACTED"));
   else if (life === "closed") parts.push(el("span.chip", {}, "closed"));
   else parts.push(el("span.action", { data: { action: signal.action } }, signal.action));
-  if (signal.baseline === "WARMING") parts.push(" ", el("span.chip.warn", { title: `Baseline of ${signal.baseline_sessions} sessions: only structural evidence counts` }, "WARMING"));
-  if (signal.quality < 0.9) parts.push(" ", el("span.chip.warn", { title: "Feed quality at this point" }, `Q ${percent(signal.quality)}`));
+  if (signal.baseline === "WARMING") parts.push(el("span.chip.warn", { title: `Baseline of ${signal.baseline_sessions} sessions: only structural evidence counts` }, "WARMING"));
+  if (signal.quality < 0.9) parts.push(el("span.chip.warn", { title: "Feed quality at this point" }, `Q ${percent(signal.quality)}`));
   return parts;
 }

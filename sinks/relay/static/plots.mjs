@@ -23,7 +23,7 @@ export class Plot {
     if (!width || !this.data) return;
     const axis = { stroke: colour("dim"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "11px sans-serif" };
     const { axes = [{}, {}], ...rest } = this.options();
-    this.plot = new uPlot({ width: width - 12, height: this.height, axes: axes.map((one) => ({ ...axis, ...one })), cursor: { drag: { x: false, y: false } }, ...rest }, this.data, this.element);
+    this.plot = new uPlot({ width: width - 12, height: this.height, axes: axes.map((one) => ({ ...axis, ...one })), cursor: { drag: { x: false, y: false } }, legend: { show: false }, ...rest }, this.data, this.element);
   }
 
   resize() {

@@ -8,6 +8,8 @@ import { Plot, whiskers } from "./plots.mjs";
 const TABS = ["feeds", "gaps", "latency", "reliability", "markout"];
 const ASK_AGAIN_MS = 60_000;
 const OUTCOMES_ASKED = 1_000;
+/** Ends of intervals: they reach the scale, whiskers draw them. */
+const UNDRAWN = { stroke: "transparent", points: { show: false } };
 
 export class Quality {
   /** `ask(path)` reads REST; `page` is the page's state. */
@@ -93,20 +95,18 @@ export class Quality {
     const found = latencies.quantiles();
     const view = this.view("latency");
     if (!this.plots.latency) {
-      this.head = el("p.figures");
+      this.head = el("p");
       const place = el("div.plot");
-      view.replaceChildren(this.head, place);
-      this.plots.latency = new Plot(place, 110, () => ({
+      view.replaceChildren(this.head, place, el("p", {}, el("span.buy", {}, "— median"), "  ", el("span.sell", {}, "— 99th percentile"), "  of the last 512 messages, once a second"));
+      this.plots.latency = new Plot(place, 130, () => ({
         scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
-        axes: [{ values: (_, ticks) => ticks.map((t) => clock(t * 1000)) }, { values: (_, ticks) => ticks.map((ms) => latency(ms)), size: 58 }],
-        series: [{ label: "time", value: (_, t) => (t ? clock(t * 1000) : "–") },
-          { label: "p50", stroke: colour("buy"), width: 1.5, value: (_, ms) => (ms === null ? "–" : latency(ms)) },
-          { label: "p99", stroke: colour("sell"), width: 1.5, value: (_, ms) => (ms === null ? "–" : latency(ms)) }],
+        axes: [{ values: (_, ticks) => ticks.map((t) => clock(t * 1000)) }, { values: (_, ticks) => ticks.map((ms) => latency(ms)), size: 58, space: 22 }],
+        series: [{}, { stroke: colour("buy"), width: 1.5, points: { show: false } }, { stroke: colour("sell"), width: 1.5, points: { show: false } }],
       }));
     }
     const error = serverClock.errorMs;
     setText(this.head, found
-      ? `Worker to this screen, last ${found.count}: p50 ${latency(found.p50)}, p99 ${latency(found.p99)}, longest ${latency(found.max)}. Clocks compared to ±${Number.isFinite(error) ? latency(error) : "unknown"}.`
+      ? `Worker to this screen, the last ${found.count}: p50 ${latency(found.p50)}, p99 ${latency(found.p99)}, longest ${latency(found.max)}. Clocks compared to ±${Number.isFinite(error) ? latency(error) : "unknown"}.`
       : "No live message has come yet; what was sent on connecting does not count.");
     const points = latencies.history;
     this.plots.latency.set([points.map((p) => p.second), points.map((p) => p.p50), points.map((p) => p.p99)]);
@@ -145,12 +145,12 @@ export class Quality {
     const choose = el("select", { "aria-label": "Horizon", onchange: (event) => { this.horizon = Number(event.target.value); this.draw_reliability(); } },
       ...[...horizons.keys()].map((horizon) => el("option", { value: horizon }, duration(horizon))));
     const place = el("div.plot");
-    view.replaceChildren(el("p.plot-head", {}, choose, ` ${count(total)} outcomes; on the line, signals are right as often as they say`), place);
+    view.replaceChildren(el("p.plot-head", {}, choose, ` ${count(total)} outcomes. How often signals were right, by what they said; on the dashed line as often as they said.`), place);
     this.plots.reliability = new Plot(place, 170, () => ({
       scales: { x: { time: false, range: [0, 1] }, y: { range: [0, 1] } },
       axes: [{ values: shares }, { values: shares, size: 46 }],
-      series: [{ label: "said", value: share }, { label: "as said", stroke: colour("dim"), dash: [4, 4], value: share, points: { show: false } },
-        { label: "right", stroke: colour("buy"), width: 2, value: share, points: { show: true, size: 7 } }, hidden("low"), hidden("high")],
+      series: [{}, { stroke: colour("dim"), dash: [4, 4], points: { show: false } },
+        { stroke: colour("buy"), width: 2, points: { show: true, size: 7 } }, UNDRAWN, UNDRAWN],
       hooks: { draw: [whiskers(3, 4, () => colour("buy"))] },
     }));
   }
@@ -172,25 +172,17 @@ export class Quality {
   makeMarkout(view, points) {
     const place = el("div.plot");
     const told = points.map((p) => `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`).join(" · ");
-    view.replaceChildren(el("p.figures", {}, told), place);
+    view.replaceChildren(el("p", {}, told), place);
     const at = (value) => duration(10 ** value);
     this.plots.markout = new Plot(place, 150, () => ({
       scales: { x: { time: false } },
       axes: [{ values: (_, ticks) => ticks.map(at) }, { values: (_, ticks) => ticks.map((t) => signed(t, 1)), size: 46 }],
-      series: [{ label: "after", value: (_, v) => (v === null ? "–" : at(v)) }, { label: "ticks", stroke: colour("buy"), width: 2, points: { show: true, size: 7 }, value: (_, v) => (v === null ? "–" : signed(v, 2)) }, hidden("low"), hidden("high")],
+      series: [{}, { stroke: colour("buy"), width: 2, points: { show: true, size: 7 } }, UNDRAWN, UNDRAWN],
       hooks: { draw: [whiskers(2, 3, () => colour("buy"))] },
     }));
   }
 }
 
-function share(_, value) {
-  return value === null || value === undefined ? "–" : `${percent(value)} %`;
-}
-
 function shares(_, ticks) {
   return ticks.map((tick) => `${percent(tick)} %`);
-}
-
-function hidden(label) {
-  return { label, show: true, stroke: "transparent", points: { show: false }, value: share };
 }

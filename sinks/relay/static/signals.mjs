@@ -34,8 +34,12 @@ export class SignalBook {
   }
 
   evict() {
-    const [first] = this.byId.keys();
-    this.byId.delete(first);
+    // Not always the first that came: history brings older ones later.
+    let oldest = null;
+    for (const { latest } of this.byId.values()) {
+      if (oldest === null || compareNs(latest.ts_opened, oldest.ts_opened) < 0) oldest = latest;
+    }
+    this.byId.delete(oldest.id);
     this.evicted += 1;
   }
 

@@ -3,7 +3,7 @@
 import { el } from "./dom.mjs";
 import { bothClocks, clock, clockMs, compact, count, duration, figure, msOf, oneIn, percent, signed } from "./format.mjs";
 import { glyph } from "./glyph.mjs";
-import { confidence } from "./list.mjs";
+import { meter } from "./list.mjs";
 import { kindOf, lifeOf, sideOf, words } from "./words.mjs";
 
 /** Sums are rounded to six decimals each. */
@@ -29,11 +29,13 @@ export class WhyDrawer {
     [this.id, this.shown, this.count] = [signal.id, signal, revisions.length];
     this.element.replaceChildren(this.top(signal), this.body(signal, revisions));
     this.element.hidden = false;
+    document.body.classList.add("has-why");
     this.element.querySelector(".body").scrollTop = scroll;
   }
 
   close() {
     this.element.hidden = true;
+    document.body.classList.remove("has-why");
     this.element.replaceChildren();
     this.id = this.shown = null;
   }
@@ -51,15 +53,14 @@ export class WhyDrawer {
 
   body(signal, revisions) {
     const body = el("div.body", { tabindex: "0", role: "region", "aria-label": "Evidence" });
-    body.append(
-      headline(signal), ...remarks(signal),
-      el("h3", {}, "In words"), el("ul.reasons", {}, ...signal.reasons.map((reason) => el("li", {}, reason))),
-      el("h3", {}, "How it adds up"), sum(signal),
-      el("h3", {}, `Evidence (${signal.evidence.length})`), ...signal.evidence.map((one) => card(one, signal)),
-      el("h3", {}, "Contract and provenance"), provenance(signal),
-      el("h3", {}, `Revisions (${revisions.length}${revisions[0].revision > 1 ? " held" : ""})`), timeline(signal, revisions),
-      el("p.actions", {}, copyButton("Copy id", signal.id), copyButton("Copy as JSON", JSON.stringify(signal, null, 2))),
-    );
+    body.append(el("div.whole", {},
+      el("div.said", {}, headline(signal), ...remarks(signal),
+        el("h3", {}, "In words"), el("ul.reasons", {}, ...signal.reasons.map((reason) => el("li", {}, reason))),
+        el("h3", {}, "How it adds up"), sum(signal)),
+      el("div.seen", {}, el("h3", {}, `Evidence (${signal.evidence.length})`), ...signal.evidence.map((one) => card(one, signal))),
+      el("div.from", {}, el("h3", {}, "Contract and provenance"), provenance(signal),
+        el("h3", {}, `Revisions (${revisions.length}${revisions[0].revision > 1 ? " held" : ""})`), timeline(signal, revisions),
+        el("p.actions", {}, copyButton("Copy id", signal.id), copyButton("Copy as JSON", JSON.stringify(signal, null, 2))))));
     return body;
   }
 }
@@ -67,7 +68,8 @@ export class WhyDrawer {
 function headline(signal) {
   return el("div.headline.figures", {},
     el(`span.big.${signal.side}${lifeOf(signal) === "retracted" ? ".struck" : ""}`, {}, `${percent(signal.probability)} %`),
-    confidence(signal),
+    el(`span.range.${signal.side}`, {}, meter(signal).bar),
+    el("span.dim", {}, signal.calibration === "uncalibrated" ? "no interval yet" : `${percent(signal.probability_low)} – ${percent(signal.probability_high)} %`),
     el("span", {}, words(signal.strength)),
     el("span.action", { data: { action: signal.action } }, signal.action),
     el("span.dim", {}, `${signal.size ? `${count(signal.size)} contracts at ` : "at "}${signal.price}`));
@@ -104,7 +106,7 @@ function sum(signal) {
   ];
   const rows = parts.flatMap((part) => line(part.name, part.from, part.value, part.value >= 0 ? "plus" : "minus"));
   const said = `log-odds ${signed(signal.log_odds, 2)}, that is ${percent(1 / (1 + Math.exp(-signal.log_odds)))} % before calibration`;
-  return el("div", { id: "why-sum", data: { total: total.toFixed(6), logOdds: String(signal.log_odds), whole: String(isWhole) } },
+  return el("div", { id: "why-sum", data: { id: signal.id, total: total.toFixed(6), logOdds: String(signal.log_odds), whole: String(isWhole) } },
     el("div.sum", {}, ...rows, ...line("sum", 0, total, "total", ".total-row")),
     el("p.dim", {}, signal.calibration === "uncalibrated" ? said.replace(" before calibration", "") : said),
     isWhole ? null : el("p.notice.bad", {}, `These parts add up to ${total.toFixed(4)}, but the signal says ${signal.log_odds.toFixed(4)}.`));
@@ -119,7 +121,7 @@ function card(one, signal) {
     el("div.title", {}, el("b", {}, words(one.detector)), el(`span.${one.side}`, {}, `${side.arrow} ${side.name}`),
       el("span.chip", {}, one.structural ? "structural" : "against baseline"),
       el("span.dim.figures", {}, one.window_s ? `over ${duration(one.window_s)}` : "one event")),
-    el("p.said", {}, one.text),
+    el("p.text", {}, one.text),
     beyond(one),
     el("dl.facts", {},
       fact("Measured", `${figure(one.measure)} ${one.unit}`),
