@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -16,12 +16,13 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from connectors.databento.header import Header
 from connectors.databento.messages import Notice, Rare, Skipped, SymbolMapping
 from connectors.dbn_stream import DbnStream, stored_bytes
+from connectors.feed_status import StatusTeller
 from connectors.pace import Pace
 from connectors.root_rules import RootsConfig
 from connectors.roots import RootTable, Sharded
 from operators.model.errors import FeedError, StateError
 from operators.model.hashing import shard_key
-from operators.model.items import Control, Definition, MarketStatus, Statistic, Tick
+from operators.model.items import Control, Definition, MarketStatus, MboRows, Statistic, Tick
 from operators.model.records import MboBatch
 from operators.model.streams import Flowing
 
@@ -109,11 +110,13 @@ class Hooks:
     """Given what makes a file unreadable; the input then ends as if the file did, so that what
     was read is kept. Without it the error ends the dataflow."""
     clock_ns: Callable[[], int] = monotonic_ns
-    """Wall time for the pace."""
+    """Wall time for the pace and the status."""
 
 
 class DbnFileSource(FixedPartitionedSource[Keyed, dict[str, Any]]):
-    """DBN files of one or several feeds, in shards.
+    """DBN files of one or several feeds, in shards, and how each of them does.
+
+    The status goes to the lowest shard alone, so that it is told once.
 
     Raises:
         FeedError: at construction, where a file is missing or cannot be read.
@@ -139,9 +142,69 @@ class DbnFileSource(FixedPartitionedSource[Keyed, dict[str, Any]]):
         step_id: str,
         for_part: str,
         resume_state: dict[str, Any] | None,
-    ) -> "DbnFilePartition":
+    ) -> "ToldPartition":
         """Open the files of a feed, where it was left."""
-        return DbnFilePartition(self._configs[for_part], self._hooks, resume_state)
+        config = self._configs[for_part]
+        return ToldPartition(
+            DbnFilePartition(config, self._hooks, resume_state), config, self._hooks
+        )
+
+
+class ToldPartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
+    """A feed that says how it does: with its first records, once a second, and at its end."""
+
+    def __init__(self, records: "DbnFilePartition", config: DbnFileConfig, hooks: Hooks) -> None:
+        self._records = records
+        self._files = len(config.paths)
+        self._hooks = hooks
+        self._teller = StatusTeller(config.feed, hooks.clock_ns)
+        self._is_over = False
+
+    def next_batch(self) -> list[Keyed]:
+        """As the feed's, and its status where that is due.
+
+        Raises:
+            StopIteration: the call before told the end.
+            FeedError: as the feed's.
+        """
+        if self._is_over:
+            raise StopIteration
+        try:
+            out = self._records.next_batch()
+        except StopIteration:
+            self._is_over = True
+            return [self._told("stopped", self._ending())]
+        self._teller.note([item.rows for _, item in out if isinstance(item, MboRows)])
+        if self._teller.is_due():
+            out.append(self._told("replay", self._standing()))
+        return out
+
+    def next_awake(self) -> datetime | None:
+        """As the feed's; the end waits for nothing."""
+        return None if self._is_over else self._records.next_awake()
+
+    def snapshot(self) -> dict[str, Any]:
+        """As the feed's: when it was told last is no part of it."""
+        return self._records.snapshot()
+
+    def close(self) -> None:
+        """As the feed's."""
+        self._records.close()
+
+    def _told(self, state: Literal["replay", "stopped"], text: str) -> Keyed:
+        return shard_key(0), self._teller.message(state, self._records.counts.records, text)
+
+    def _standing(self) -> str:
+        if not self._hooks.may_read():
+            return "reading waits until the sinks have caught up"
+        progress = self._records.progress()
+        percent = 100 * progress.bytes_done // max(progress.bytes_total, 1)
+        return f"{percent} % of {self._files} {'file' if self._files == 1 else 'files'} read"
+
+    def _ending(self) -> str:
+        if self._records.has_failed:
+            return "a file could not be read on"
+        return "stopped where it stood" if self._hooks.stop() else "all files read"
 
 
 class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
@@ -159,6 +222,8 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         self._is_waiting = False
         self._epoch_rows = 0
         self._fault: FeedError | None = None
+        self.has_failed = False
+        """A file could not be read on, and a hook took the error."""
         self._stream = DbnStream(
             config.feed,
             config.paths,
@@ -190,7 +255,7 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             self._fill()
             out = self._take(min(room_rows, self._config.batch_rows))
         if self._hooks.on_progress is not None:
-            self._hooks.on_progress(self._progress())
+            self._hooks.on_progress(self.progress())
         return [(self._keys[shard], item) for shard, item in out]
 
     def next_awake(self) -> datetime | None:
@@ -241,6 +306,7 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         except FeedError as error:
             if self._hooks.on_fault is None:
                 raise
+            self.has_failed = True
             self._hooks.on_fault(error)
         raise StopIteration
 
@@ -289,7 +355,8 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             out += self._table.on_item(item)
         self._stream.advance()
 
-    def _progress(self) -> Progress:
+    def progress(self) -> Progress:
+        """How far it has come."""
         self.counts.unknown_roots = self._table.unknown_roots
         self.counts.reassigned = self._table.reassigned
         self.counts.superseded = self._table.superseded

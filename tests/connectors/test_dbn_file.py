@@ -1,5 +1,6 @@
 import pickle
 import random
+import re
 from datetime import UTC, datetime, timedelta
 
 import databento_dbn as dbn
@@ -12,11 +13,18 @@ from bytewax.operators import output as op_output
 from bytewax.testing import TestingSink, run_main
 
 from connectors.databento.messages import system_record, tick_record
-from connectors.dbn_file import DbnFileConfig, DbnFilePartition, DbnFileSource, Hooks
+from connectors.dbn_file import (
+    DbnFileConfig,
+    DbnFilePartition,
+    DbnFileSource,
+    Hooks,
+    ToldPartition,
+)
 from connectors.root_rules import RootsConfig
 from operators.model.errors import DecodeError, FeedError, StateError
 from operators.model.items import Instrument, MboRows, Tick
 from operators.model.records import F_SNAPSHOT
+from operators.model.streams import STATUS, Message
 from tests.connectors.dbn_bytes import header, mbo, mbo_with_ts_out, rare, zstd
 
 MS = 1_000_000
@@ -332,7 +340,84 @@ def run(source: DbnFileSource) -> list:
 def test_it_runs_as_a_source(tmp_path):
     settings = config(tmp_path, tape(), batch_rows=20)
     expected = flat(drain(DbnFilePartition(settings, Hooks())))
-    assert flat(run(DbnFileSource([settings]))) == expected
+    out = run(DbnFileSource([settings]))
+    assert flat(without_statuses(out)) == expected
+    told = statuses(out)
+    assert [value.state for _, value in (told[0], told[-1])] == ["replay", "stopped"]
+    assert {key for key, _ in told} == {"000"}
+
+
+def statuses(out: list) -> list:
+    """Key and value of the messages of the status stream."""
+    return [(key, item.value) for key, item in out if is_status(item)]
+
+
+def without_statuses(out: list) -> list:
+    return [(key, item) for key, item in out if not is_status(item)]
+
+
+def is_status(item: object) -> bool:
+    return isinstance(item, Message) and item.stream == STATUS
+
+
+def told_partition(settings: DbnFileConfig, **hooks) -> ToldPartition:
+    source = DbnFileSource([settings], Hooks(**hooks))
+    return source.build_part("feed", settings.feed, None)
+
+
+def test_a_feed_tells_its_status_at_first_once_a_second_and_at_its_end(tmp_path):
+    now = [5]
+    data = header() + mbo(100, ids=IDS, ts=10**18, step=MS).tobytes()
+    feed = told_partition(config(tmp_path, data, batch_rows=20), clock_ns=lambda: now[0])
+    told = []
+    for passed_ms in (0, 999, 1, 500, 2_500):
+        now[0] += passed_ms * MS
+        out = feed.next_batch()
+        assert rows_of(out) == 20
+        assert not [item for _, item in out[:-1] if is_status(item)]
+        told.append([value for _, value in statuses(out)])
+    assert [[one.records for one in each] for each in told] == [[20], [], [60], [], [100]]
+    (value,) = told[2]
+    assert (value.feed, value.state, value.ts_event) == ("f", "replay", 10**18 + 59 * MS)
+    assert value.lag_ns == int(mbo(1)["ts_recv"][0]) - int(mbo(1)["ts_event"][0])
+    assert re.fullmatch(r"\d+ % of 1 file read", value.text)
+    ((key, last),) = statuses(feed.next_batch())
+    assert (key, last.state, last.records, last.text) == ("000", "stopped", 100, "all files read")
+    assert feed.next_awake() is None
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            feed.next_batch()
+
+
+def test_a_feed_that_is_held_goes_on_telling_its_status(tmp_path):
+    now, stopping = [0], [False]
+    hooks = {"may_read": lambda: False, "stop": lambda: stopping[0], "clock_ns": lambda: now[0]}
+    feed = told_partition(config(tmp_path, tape()), **hooks)
+    ((_, first),) = statuses(feed.next_batch())
+    assert (first.records, first.ts_event) == (0, 0)
+    assert first.text == "reading waits until the sinks have caught up"
+    assert feed.next_batch() == []
+    now[0] += 1_000 * MS
+    assert len(feed.next_batch()) == 1
+    stopping[0] = True
+    ((_, last),) = statuses(feed.next_batch())
+    assert (last.state, last.text) == ("stopped", "stopped where it stood")
+
+
+def test_a_status_says_that_a_file_could_not_be_read_on(tmp_path):
+    feed = told_partition(config(tmp_path, tape()[:-10]), on_fault=lambda _: None)
+    _, last = statuses(drain(feed))[-1]
+    assert (last.state, last.text) == ("stopped", "a file could not be read on")
+
+
+def test_when_a_status_was_told_is_no_part_of_the_state(tmp_path):
+    settings = config(tmp_path, tape(), batch_rows=20)
+    plain, told = DbnFilePartition(settings, Hooks()), told_partition(settings)
+    for _ in range(3):
+        expected = plain.next_batch()
+        assert flat(without_statuses(told.next_batch())) == flat(expected)
+        assert told.snapshot() == plain.snapshot()
+    told.close()
 
 
 def test_a_fault_is_the_cause_of_what_the_engine_raises(tmp_path):
