@@ -118,7 +118,7 @@ class SqliteJournal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if exclusive:
-                self._owner = _owned(path)
+                self._owner = owned(path)
             self._database = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
@@ -251,7 +251,7 @@ def _record(row: tuple[Any, ...]) -> Record:
     return Record(**values | {"possible_repeat": bool(values["possible_repeat"])})
 
 
-def _owned(path: Path) -> IO[bytes]:
+def owned(path: Path) -> IO[bytes]:
     """A lock that goes with the process, however it ends."""
     owner = path.with_name(f"{path.name}.lock").open("ab")
     try:
