@@ -43,6 +43,7 @@ from sinks.kafka_config import KafkaConfig
 from sinks.relay.api.config import HttpConfig
 from sinks.relay.config import RelayConfig
 from sinks.relay.push_config import PushConfig
+from sinks.store_config import StoreConfig
 
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     kafka: KafkaConfig = KafkaConfig()
     alerts: AlertsConfig = AlertsConfig()
     push: PushConfig = PushConfig()
+    store: StoreConfig = StoreConfig()
     relay: RelayConfig = RelayConfig()
     http: HttpConfig = HttpConfig()
 

@@ -1,6 +1,7 @@
 """Sources and sinks from settings: what differs between live, replay, demo and test."""
 
 import atexit
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from connectors.root_rules import RootsConfig
 from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
+from sinks.alerts.journal import Journal, SqliteJournal
 from sinks.alerts.sink import AlertsSink
+from sinks.alerts.store_journal import StoreJournal
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
 from sinks.relay.push import PushSink
+from sinks.store_sink import StoreSink
 
 
 def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
@@ -83,12 +87,20 @@ def with_broker(settings: Settings) -> Settings:
     return settings.model_copy(update={"kafka": kafka})
 
 
+def journal_of(settings: Settings, *, exclusive: bool = True) -> Callable[[], Journal]:
+    """Opens the journal of alerts: in the store if there is one, else in a file of its own."""
+    if settings.store.url:
+        return lambda: StoreJournal(settings.store.url, exclusive=exclusive)
+    return lambda: SqliteJournal(Path(settings.alerts.journal), exclusive=exclusive)
+
+
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
-    """Step id → sink, each where a setting asks for it: kafka, relay, alerts, summary.
+    """Step id → sink, each where a setting asks for it: kafka, relay, store, alerts, summary.
 
     Raises:
-        ConfigError: the alert policy cannot be used.
-        DeliveryError: the broker does not answer, or refuses.
+        ConfigError: the alert policy or the store's address cannot be used.
+        DeliveryError: the broker or the database does not answer, or refuses.
+        StateError: the database holds something else, or is of a newer version.
     """
     sinks: dict[str, Sink[Any]] = {}
     life: dict[str, Any] = {
@@ -102,8 +114,12 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
         sinks["kafka"] = sink
     if settings.push.relays:
         sinks["relay"] = PushSink(replace(settings.push, **life))
+    if settings.store.url:
+        kept = StoreSink(settings.store, **life, gate=gate)
+        kept.prepare()
+        sinks["store"] = kept
     if settings.alerts.policy:
-        sinks["alerts"] = AlertsSink(settings.alerts, gate)
+        sinks["alerts"] = AlertsSink(settings.alerts, gate, journal_of(settings))
     if settings.source.summary_directory:
         sinks["summary"] = SummarySink(
             Path(settings.source.summary_directory), settings.flow.shards
