@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 
 SUBSCRIBE: Final = json.dumps({"op": "subscribe", "channels": ["signals"], "roots": ["*"]})
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 14
+"""Read at once; a larger piece would be mapped and unmapped each time, for more than the read."""
 UPDATE: Final = b'{"op":"update"'
 SEQ: Final = b'"seq":'
 
@@ -88,7 +89,8 @@ class Crowd:
             self.lost += 1
             self.epoll.unregister(one.fileno())
             return
-        data = self.rest[place] + data
+        if self.rest[place]:
+            data = self.rest[place] + data
         at, end = 0, len(data)
         while end - at >= 2:
             size, head = data[at + 1], 2
