@@ -45,10 +45,17 @@ def parts_of(settings: Settings) -> Parts:
         from dataflows.baseline_view import baseline_of as view
 
         baseline_of = view(Path(settings.source.baseline))
+    history = None
+    if settings.store.url:
+        # Brings SQLAlchemy: only a relay with a store pays for it.
+        from sinks.relay.api.store_history import StoreHistory
+
+        history = StoreHistory(settings.store.url, timeout_s=settings.http.store_timeout_s)
     return Parts(
         relay=settings.relay,
         http=settings.http,
         kafka=settings.kafka,
+        history=history,
         baseline_of=baseline_of,
         push_token=settings.push.token,
         version=_version(),

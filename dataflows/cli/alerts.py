@@ -84,17 +84,19 @@ def run_log(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from config.settings import load_settings
+    from dataflows.edges import journal_of
     from operators.model.errors import ConfigError
-    from sinks.alerts.journal import FINAL, PENDING, SqliteJournal
+    from sinks.alerts.journal import FINAL, PENDING
 
     states = (*PENDING, *FINAL)
     if arguments.state and arguments.state not in states:
         raise ConfigError(f"--state: expected one of {', '.join(states)}, found {arguments.state}")
-    path = Path(load_settings().alerts.journal)
-    if not path.exists():
+    settings = load_settings()
+    path = Path(settings.alerts.journal)
+    if not settings.store.url and not path.exists():
         print(f"{path}: no alert has been decided yet")
         return 0
-    journal = SqliteJournal(path, exclusive=False)
+    journal = journal_of(settings, exclusive=False)()
     try:
         records = journal.recent(max(1, arguments.count), arguments.state)
     finally:

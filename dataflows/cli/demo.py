@@ -64,7 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         EmbeddedBroker() as broker,
     ):
         folder = Path(name)
-        shared: dict[str, object] = {"kafka.bootstrap_servers": broker}
+        shared: dict[str, object] = {
+            "kafka.bootstrap_servers": broker,
+            "store.url": f"sqlite:///{folder}/ifd.sqlite3",
+        }
         relay = _relay(arguments, shared)
         try:
             prepared = _prepared(arguments, folder, broker)
