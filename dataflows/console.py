@@ -6,8 +6,8 @@ from typing import TextIO
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from dataflows.summary import price_text
 from operators.model.hashing import shard_key
+from operators.model.prices import price_text
 from operators.model.records import NS_PER_S
 from operators.model.signals import Signal
 from operators.model.streams import SIGNALS, Flowing, Message
@@ -63,5 +63,5 @@ def line_of(signal: Signal) -> str:
     return (
         f"{clock}.{rest // 1_000_000:03d} {signal.root:<6} {signal.change:<9} {signal.side:<4} "
         f"{signal.kind:<10} {signal.strength:<9} p={signal.probability:.2f}{warming} "
-        f"@ {price_text(signal.price_e9)}  {reason}"
+        f"@ {price_text(signal.price_e9, decimals_min=2)}  {reason}"
     )

@@ -15,7 +15,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from operators.model.errors import StateError
 from operators.model.hashing import shard_key
 from operators.model.items import Report
-from operators.model.records import PRICE_SCALE
+from operators.model.prices import price_text
 from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
 from operators.validate import percentile_ns
 from sinks.codec import encode
@@ -119,18 +119,10 @@ def collect(directory: Path) -> dict[str, Any]:
     }
 
 
-def price_text(price_e9: int) -> str:
-    """A price in points as a decimal string, such as `4810.25` or `-0.05`."""
-    points, rest = divmod(abs(price_e9), PRICE_SCALE)
-    sign = "-" if price_e9 < 0 else ""
-    decimals = f"{rest:09d}".rstrip("0")
-    return f"{sign}{points}.{decimals.ljust(2, '0')}"
-
-
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in facts.items() if name != "symbol"}
     for name in ("best_bid", "best_ask"):
-        shown[name] = None if facts[name] is None else price_text(facts[name])
+        shown[name] = None if facts[name] is None else price_text(facts[name], decimals_min=2)
     return shown
 
 

@@ -9,13 +9,12 @@ give equal bytes in every process.
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
-from operators.model.records import PRICE_SCALE
+from operators.model.prices import price_text
 from operators.model.streams import VALUE_TYPES, Message
 
 FLOAT_DECIMALS: Final = 6
@@ -33,14 +32,6 @@ def encode(message: Message) -> bytes:
     assert written.get("root", message.root) == message.root, f"{message.root}: another root inside"
     envelope = {"stream": message.stream, "root": message.root, "seq": message.seq}
     return orjson.dumps(envelope | written, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-@lru_cache(maxsize=16_384)
-def price_text(price_e9: int) -> str:
-    """Decimal text of a price in 1e-9 points: 4810250000000 is `4810.25`."""
-    whole, rest = divmod(abs(int(price_e9)), PRICE_SCALE)
-    sign = "-" if price_e9 < 0 else ""
-    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
 
 
 def json_name(name: str, annotation: Any) -> str:

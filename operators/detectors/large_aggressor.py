@@ -12,12 +12,12 @@ from operators.detectors.points import (
     Points,
     Row,
     clipped,
-    price_text,
     rarity_text,
     side_name,
     strength_of_tail,
 )
 from operators.kernels import entry
+from operators.model.prices import price_text
 from operators.model.signals import Evidence
 
 

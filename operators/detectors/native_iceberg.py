@@ -13,12 +13,12 @@ from operators.detectors.points import (
     Points,
     Row,
     clipped,
-    price_text,
     rarity_text,
     side_name,
     strength_of_tail,
 )
 from operators.kernels import entry
+from operators.model.prices import price_text
 from operators.model.signals import Evidence
 
 _EVERY_FILL: Final = 2**31

@@ -194,13 +194,6 @@ def strength_of_tail(tail_p: float) -> float:
     return clipped(-math.log10(max(tail_p, 1e-9)))
 
 
-def price_text(price_e9: int) -> str:
-    """A price in points without trailing zeros: 4810250000000 → `4810.25`."""
-    whole, part = divmod(abs(price_e9), 1_000_000_000)
-    digits = f".{part:09d}".rstrip("0").rstrip(".")
-    return f"{'-' if price_e9 < 0 else ''}{whole}{digits}"
-
-
 def side_name(side: int) -> Side:
     """`buy` for +1, `sell` for −1."""
     return "buy" if side > 0 else "sell"

@@ -13,12 +13,12 @@ from operators.detectors.points import (
     Row,
     clipped,
     grown,
-    price_text,
     side_name,
     trimmed,
 )
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
+from operators.model.prices import price_text
 from operators.model.records import NS_PER_S
 from operators.model.signals import Evidence
 

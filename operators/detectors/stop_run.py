@@ -12,13 +12,13 @@ from operators.detectors.points import (
     Points,
     Row,
     clipped,
-    price_text,
     rarity_text,
     side_name,
     strength_of_tail,
 )
 from operators.kernels import entry
 from operators.model.evaluations import EXECUTION, PANE, STOP
+from operators.model.prices import price_text
 from operators.model.records import NS_PER_S
 from operators.model.signals import Evidence
 

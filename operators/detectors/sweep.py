@@ -13,11 +13,11 @@ from operators.detectors.points import (
     Row,
     clipped,
     grown,
-    price_text,
     side_name,
     trimmed,
 )
 from operators.kernels import entry
+from operators.model.prices import price_text
 from operators.model.signals import Evidence
 
 ORDERS_MAX: Final = 8

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dataflows.summary import SummarySink, collect, price_text
+from dataflows.summary import SummarySink, collect
 from operators.model.errors import StateError
 from operators.model.items import Report, Tick
 from operators.model.signals import FeedStatus
@@ -36,20 +36,6 @@ def written(folder, shard, items, state=None):
     part = SummarySink(folder, 12).build_part("summary", f"{shard:03d}", state)
     part.write_batch(items)
     return part
-
-
-@pytest.mark.parametrize(
-    ("price_e9", "text"),
-    [
-        (4_810_250_000_000, "4810.25"),
-        (4_810_000_000_000, "4810.00"),
-        (-50_000_000, "-0.05"),
-        (1, "0.000000001"),
-        (0, "0.00"),
-    ],
-)
-def test_prices_are_exact_with_at_least_two_decimals(price_e9, text):
-    assert price_text(price_e9) == text
 
 
 def test_parts_of_all_shards_are_put_together_in_the_order_of_instruments(tmp_path):

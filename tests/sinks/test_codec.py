@@ -1,14 +1,11 @@
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from operators.model.streams import GAPS, SIGNALS, VALUE_TYPES, Message
-from sinks.codec import encode, price_text
+from sinks.codec import encode
 from tests.sinks.messages import EXAMPLES, GAP, SIGNAL, TS
 
 
@@ -77,10 +74,3 @@ def test_a_mapping_is_written_in_the_order_of_its_keys():
     assert encode(Message("pressure", "ES", 0, replace(pressure, instruments=(turned,)))) == encode(
         EXAMPLES[4]
     )
-
-
-@given(st.integers(min_value=-(2**63), max_value=2**63 - 1))
-def test_a_price_is_exact_and_has_no_trailing_zeros(price_e9):
-    text = price_text(price_e9)
-    assert Decimal(text) * 10**9 == price_e9
-    assert not ("." in text and text[-1] in "0.")

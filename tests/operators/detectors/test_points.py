@@ -1,7 +1,6 @@
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +8,6 @@ from operators.detectors.points import (
     STRENGTH_MAX,
     clipped,
     grown,
-    price_text,
     rarity_text,
     read_only,
     side_name,
@@ -46,20 +44,6 @@ def test_a_read_only_view_leaves_its_array_writable():
     column = np.zeros(3)
     assert not read_only(column).flags.writeable
     assert column.flags.writeable
-
-
-@pytest.mark.parametrize(
-    ("price_e9", "text"),
-    [
-        (4_810_250_000_000, "4810.25"),
-        (4_810_000_000_000, "4810"),
-        (-50_000_000, "-0.05"),
-        (500, "0.0000005"),
-        (0, "0"),
-    ],
-)
-def test_prices_read_as_points(price_e9, text):
-    assert price_text(price_e9) == text
 
 
 @given(st.floats(0, 1))
