@@ -14,6 +14,31 @@ INSTRUMENT_ID = 17077
 NAMES = ("esh4-glbx-mdp3-20231224.mbo.dbn.zst", "esh4-glbx-mdp3-20231225.mbo.dbn.zst")
 SNAPSHOT_RECORDS = 8_725
 
+STATE = {
+    "orders": 11_217,
+    "bid_levels": 922,
+    "ask_levels": 565,
+    "best_bid": 4_810_000_000_000,
+    "best_ask": 4_810_250_000_000,
+    "unknown_orders": 0,
+    "last_sequence": 59_585,
+    "last_ts_recv": 1_703_548_799_446_821_072,
+}
+"""The book after both files. Published as a unit test by an independent project."""
+
+EXECUTIONS = {
+    "trades": 2_973,
+    "aggressors": 2_934,
+    "swept_2": 33,
+    "swept_3_or_more": 3,
+    "stops": 100,
+    "iceberg_refills": 85,
+    "iceberg_orders": 13,
+    "hidden_size": 503,
+    "traded_size": 9_848,
+}
+"""Totals of their executions."""
+
 
 @cache
 def records(folder: Path, name: str) -> MboBatch:

@@ -13,32 +13,19 @@ from operators.model.streams import Message
 from operators.validate import Validate, ValidateConfig
 from tests.operators.book_oracle import Oracle
 from tests.operators.book_streams import cut, joined_rows, output_bytes, row_dicts
-from tests.real.esh4 import INSTRUMENT_ID, NAMES, SNAPSHOT_RECORDS, items, records
-
-STATE = {
-    "symbol": "ESH4",
-    "orders": 11_217,
-    "bid_levels": 922,
-    "ask_levels": 565,
-    "best_bid": 4_810_000_000_000,
-    "best_ask": 4_810_250_000_000,
-    "unknown_orders": 0,
-    "last_sequence": 59_585,
-    "last_ts_recv": 1_703_548_799_446_821_072,
-}
-"""Published as a unit test by an independent project."""
+from tests.real.esh4 import (
+    EXECUTIONS,
+    INSTRUMENT_ID,
+    NAMES,
+    SNAPSHOT_RECORDS,
+    STATE,
+    items,
+    records,
+)
 
 FACTS = {
+    **EXECUTIONS,
     "events": 47_022,
-    "trades": 2_973,
-    "aggressors": 2_934,
-    "swept_2": 33,
-    "swept_3_or_more": 3,
-    "stops": 100,
-    "iceberg_refills": 85,
-    "iceberg_orders": 13,
-    "hidden_size": 503,
-    "traded_size": 9_848,
     "modified_limits": 106,
     "late_rows": 0,
     "not_applied": 0,
@@ -59,7 +46,7 @@ def booked(folder, *, names=NAMES, validated=False):
 def test_the_book_ends_as_others_found_it(real_data, names, validated):
     out, book = booked(real_data, names=names, validated=validated)
     facts = book.report().facts
-    assert facts["instruments"] == {INSTRUMENT_ID: STATE}
+    assert facts["instruments"] == {INSTRUMENT_ID: {"symbol": "ESH4", **STATE}}
     assert {name: facts[name] for name in FACTS} == FACTS
     assert facts["records"] == 60_067 + SNAPSHOT_RECORDS * len(names)
     assert not [item for item in out if isinstance(item, Message)]
