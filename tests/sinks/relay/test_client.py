@@ -222,3 +222,16 @@ def test_who_asks_for_more_than_it_takes_is_closed():
     for _ in range(10):
         world.client.receive(SUBSCRIBE, 0.0)
     assert world.wire.closed == ((4008, "more than 65536 bytes were asked for and not taken"))
+
+
+def test_after_an_unsubscribe_no_value_that_waited_is_sent():
+    world = World()
+    world.client.receive(SUBSCRIBE, 0.0)
+    world.wire.read()
+    world.fill()
+    world.hub.publish([message("ES", 0, stream="pressure")])
+    world.client.receive(SUBSCRIBE.replace("subscribe", "unsubscribe"), 0.0)
+    world.wire.is_paused = False
+    world.client.on_writable()
+    world.wire.turn()
+    assert world.ops() == ["epoch", "ack"]
