@@ -213,7 +213,7 @@ def test_a_taken_port_is_one_clear_line():
                 await Relay(config, hub).start()
             assert str(caught.value) == (
                 f"relay.ws_port: 127.0.0.1:{relay.port} is taken; choose another with "
-                "IFD_RELAY__WS_PORT"
+                "--ws-port or IFD_RELAY__WS_PORT"
             )
 
     within(test)
