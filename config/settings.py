@@ -39,6 +39,7 @@ from operators.model.errors import ConfigError
 from operators.pressure import PressureConfig
 from operators.validate import ValidateConfig
 from sinks.alerts.config import AlertsConfig
+from sinks.bars_config import BarsConfig
 from sinks.kafka_config import KafkaConfig
 from sinks.relay.api.config import HttpConfig
 from sinks.relay.config import RelayConfig
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     alerts: AlertsConfig = AlertsConfig()
     push: PushConfig = PushConfig()
     store: StoreConfig = StoreConfig()
+    bars: BarsConfig = BarsConfig()
     relay: RelayConfig = RelayConfig()
     http: HttpConfig = HttpConfig()
 

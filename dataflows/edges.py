@@ -18,6 +18,7 @@ from operators.model.errors import ConfigError
 from sinks.alerts.journal import Journal, SqliteJournal
 from sinks.alerts.sink import AlertsSink
 from sinks.alerts.store_journal import StoreJournal
+from sinks.bars import BarsSink
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
@@ -60,7 +61,7 @@ def heard(settings: Settings) -> Settings:
 
     It takes more time than all that leads to the signals, which it does not change.
     """
-    is_heard = bool(settings.kafka.bootstrap_servers or settings.push.relays)
+    is_heard = settings.kafka.bootstrap_servers or settings.push.relays or settings.bars.directory
     if is_heard and settings.pressure.publish:
         return settings
     quiet = {
@@ -95,10 +96,10 @@ def journal_of(settings: Settings, *, exclusive: bool = True) -> Callable[[], Jo
 
 
 def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any]]:
-    """Step id → sink, each where a setting asks for it: kafka, relay, store, alerts, summary.
+    """Step id → sink, each where a setting asks for it: kafka, relay, store, bars, alerts, summary.
 
     Raises:
-        ConfigError: the alert policy or the store's address cannot be used.
+        ConfigError: the alert policy, the store's address or the folder of the bars cannot be used.
         DeliveryError: the broker or the database does not answer, or refuses.
         StateError: the database holds something else, or is of a newer version.
     """
@@ -118,6 +119,8 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
         kept = StoreSink(settings.store, **life, gate=gate)
         kept.prepare()
         sinks["store"] = kept
+    if settings.bars.directory:
+        sinks["bars"] = BarsSink(settings.bars, store.generation)
     if settings.alerts.policy:
         sinks["alerts"] = AlertsSink(settings.alerts, gate, journal_of(settings))
     if settings.source.summary_directory:

@@ -68,10 +68,34 @@ def test_alerts_are_a_sink_where_a_policy_is_set(tmp_path):
         sinks_of(settings(alerts__policy=str(tmp_path / "none.toml")), STORE, Gate())
 
 
-def test_pressure_is_made_only_where_kafka_hears_it():
+def test_store_and_bars_are_sinks_where_settings_name_them(tmp_path):
+    found = sinks_of(
+        settings(
+            store__url=f"sqlite:///{tmp_path}/ifd.sqlite3", bars__directory=str(tmp_path / "bars")
+        ),
+        STORE,
+        Gate(),
+    )
+    assert list(found) == ["store", "bars"]
+    assert (tmp_path / "ifd.sqlite3").exists()
+    found["store"].build_part("store", "000", None).close()
+
+
+def test_a_database_that_is_not_there_is_found_out_before_the_engine_starts():
+    given = settings(
+        store__url="postgresql://ifd:hush@127.0.0.1:1/ifd", store__start_timeout_s=0.01
+    )
+    with pytest.raises(DeliveryError, match=r"store: .*127\.0\.0\.1:1") as refused:
+        sinks_of(given, STORE, Gate())
+    assert "hush" not in str(refused.value)
+
+
+def test_pressure_is_made_only_where_somebody_hears_it():
     loud = load_settings({"kafka.bootstrap_servers": "127.0.0.1:9092"})
     assert heard(loud) is loud
     assert loud.pressure.publish
+    kept = settings(bars__directory="somewhere")
+    assert heard(kept) is kept
     quiet = load_settings({"kafka.bootstrap_servers": ""})
     assert not heard(quiet).pressure.publish
     assert heard(quiet).book.levels_published == 0
