@@ -1,4 +1,4 @@
-"""A simulated market through the real chain, relay and browser: what the chain says is what is seen."""
+"""A simulated market through the real chain, relay and browser: what is said is seen."""
 
 import pytest
 from playwright.sync_api import expect
@@ -22,11 +22,11 @@ def test_what_the_chain_says_is_what_the_page_shows(page, relay, tmp_path, shoot
     expect(rows).to_have_count(len(newest))
     shown = rows.evaluate_all("rows => rows.map((row) => [row.dataset.id, row.dataset.life])")
     lives = {"opened": "open", "updated": "open"}
-    assert dict(shown) == {id: lives.get(one.change, one.change) for id, one in newest.items()}
+    assert dict(shown) == {name: lives.get(one.change, one.change) for name, one in newest.items()}
     # Every one of them adds up.
-    for id in newest:
-        page.locator(f"tr[data-id='{id}'] .open").click()
+    for name in newest:
+        page.locator(f"tr[data-id='{name}'] .open").click()
         told = page.locator("#why-sum")
-        expect(told).to_have_attribute("data-id", id)
+        expect(told).to_have_attribute("data-id", name)
         expect(told).to_have_attribute("data-whole", "true")
     shoot(page, "test-flow")

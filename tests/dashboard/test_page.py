@@ -106,7 +106,9 @@ def test_a_retracted_signal_is_struck_through_and_stays(page, relay, shoot):
     row = page.locator(ROWS)
     expect(row).to_have_attribute("data-life", "retracted")
     expect(row).to_contain_text("RETRACTED")
-    expect(row.locator(".kind")).to_have_css("text-decoration-line", re.compile("none|line-through"))
+    expect(row.locator(".kind")).to_have_css(
+        "text-decoration-line", re.compile("none|line-through")
+    )
     assert "line-through" in row.locator(".open").evaluate(
         "e => getComputedStyle(e).textDecorationLine"
     )
@@ -188,7 +190,10 @@ def test_dark_and_light_follow_the_system_until_chosen(open_page, relay, shoot):
 
 def test_on_a_phone_everything_is_in_one_column(open_page, relay, shoot):
     page = open_page(
-        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, device_scale_factor=2
+        viewport={"width": 390, "height": 844},
+        is_mobile=True,
+        has_touch=True,
+        device_scale_factor=2,
     )
     relay.publish([status("live"), *(pressure(n, steps=n % 3) for n in range(3)), signal(1)])
     expect(page.locator(ROWS)).to_have_count(1)
@@ -315,7 +320,9 @@ def test_every_control_has_a_name_and_the_page_its_landmarks(page, relay):
              .map((one) => one.outerHTML)"""
     )
     assert nameless == []
-    expect(page.get_by_role("button", name=re.compile("Why: ES buy Sweep, 78 percent"))).to_be_visible()
+    expect(
+        page.get_by_role("button", name=re.compile("Why: ES buy Sweep, 78 percent"))
+    ).to_be_visible()
 
 
 def test_the_policy_allows_nothing_from_elsewhere(page, relay):
@@ -326,7 +333,9 @@ def test_the_policy_allows_nothing_from_elsewhere(page, relay):
     texts = [path.read_text() for path in FOLDER.glob("*.*")]
     assert len(texts) > 20
     for text in texts:
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text
+        )
         assert not re.search(r"<[^>]+\sstyle=|<script>|\son\w+=\"", text)
 
 

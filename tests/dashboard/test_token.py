@@ -1,4 +1,4 @@
-"""A relay that asks for a token: the page asks for it, sends it as the first frame, never as an address."""
+"""A relay that asks for a token: the page asks for it, and never puts it in an address."""
 
 import re
 from collections.abc import Iterator

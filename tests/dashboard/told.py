@@ -1,4 +1,4 @@
-"""What a flow could say, for pages: signals, pressure and status that differ in what a test is about."""
+"""What a flow could say: signals, pressure and status that differ in what a test is about."""
 
 from dataclasses import replace
 from typing import Any

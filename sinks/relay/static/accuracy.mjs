@@ -29,10 +29,19 @@ export function markoutOf(outcomes) {
     sum.hits += one.hit ? 1 : 0;
     sums.set(one.horizon_s, sum);
   }
-  return [...sums.entries()].sort((a, b) => a[0] - b[0]).map(([horizon, { n, total, squares, hits }]) => {
-    const mean = total / n;
-    const variance = n > 1 ? Math.max(0, (squares - n * mean * mean) / (n - 1)) : null;
-    const half = variance === null ? null : Z_95 * Math.sqrt(variance / n);
-    return { horizon, mean, low: half === null ? null : mean - half, high: half === null ? null : mean + half, count: n, hitRatio: hits / n };
-  });
+  return [...sums.entries()]
+    .sort((a, b) => a[0] - b[0])
+    .map(([horizon, { n, total, squares, hits }]) => {
+      const mean = total / n;
+      const variance = n > 1 ? Math.max(0, (squares - n * mean * mean) / (n - 1)) : null;
+      const half = variance === null ? null : Z_95 * Math.sqrt(variance / n);
+      return {
+        horizon,
+        mean,
+        low: half === null ? null : mean - half,
+        high: half === null ? null : mean + half,
+        count: n,
+        hitRatio: hits / n,
+      };
+    });
 }

@@ -1,6 +1,11 @@
 /** The price chart of one root: mid by second, volume below it, heat map behind, signals on top. */
 
-import { CrosshairMode, HistogramSeries, LineSeries, createChart } from "./vendor/lightweight-charts.standalone.production.mjs";
+import {
+  CrosshairMode,
+  HistogramSeries,
+  LineSeries,
+  createChart,
+} from "./vendor/lightweight-charts.standalone.production.mjs";
 import { colour } from "./dom.mjs";
 import { clock, decimalsOf, minute, secondOf } from "./format.mjs";
 import { HeatMap } from "./heat.mjs";
@@ -20,15 +25,33 @@ export class PriceChart {
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { scaleMargins: { top: 0.12, bottom: 0.12 } },
       timeScale: {
-        timeVisible: true, secondsVisible: true, rightOffset: 8, barSpacing: 4, minBarSpacing: 0.25,
+        timeVisible: true,
+        secondsVisible: true,
+        rightOffset: 8,
+        barSpacing: 4,
+        minBarSpacing: 0.25,
         tickMarkFormatter: (t, kind) => (kind >= 4 ? clock(t * 1000) : minute(t * 1000)),
       },
       localization: { locale: "en-GB", timeFormatter: (t) => `${clock(t * 1000)} Chicago` },
     });
     // A wider line in the colour of the page under the price: it stays readable on any heat.
-    this.casing = this.chart.addSeries(LineSeries, { lineWidth: 4, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false });
-    this.line = this.chart.addSeries(LineSeries, { lineWidth: 2, priceLineVisible: true, crosshairMarkerRadius: 3 });
-    const volume = { priceLineVisible: false, lastValueVisible: false, base: 0, priceFormat: { type: "volume" } };
+    this.casing = this.chart.addSeries(LineSeries, {
+      lineWidth: 4,
+      priceLineVisible: false,
+      lastValueVisible: false,
+      crosshairMarkerVisible: false,
+    });
+    this.line = this.chart.addSeries(LineSeries, {
+      lineWidth: 2,
+      priceLineVisible: true,
+      crosshairMarkerRadius: 3,
+    });
+    const volume = {
+      priceLineVisible: false,
+      lastValueVisible: false,
+      base: 0,
+      priceFormat: { type: "volume" },
+    };
     this.buys = this.chart.addSeries(HistogramSeries, volume, 1);
     this.sells = this.chart.addSeries(HistogramSeries, volume, 1);
     this.chart.panes()[0].setStretchFactor(5);
@@ -36,20 +59,33 @@ export class PriceChart {
     this.heat = new HeatMap(() => this.rows);
     this.shades = new Shades();
     this.marks = new Marks((signal, t) => this.placeOf(signal, t));
-    for (const primitive of [this.heat, this.shades, this.marks]) this.line.attachPrimitive(primitive);
+    for (const primitive of [this.heat, this.shades, this.marks])
+      this.line.attachPrimitive(primitive);
     this.chart.subscribeClick((event) => event.hoveredObjectId && onMark(event.hoveredObjectId));
-    this.chart.subscribeCrosshairMove((event) => onHover(event.time === undefined ? null : this.rows[this.indexOf(event.time)] ?? null));
+    this.chart.subscribeCrosshairMove((event) =>
+      onHover(event.time === undefined ? null : (this.rows[this.indexOf(event.time)] ?? null)),
+    );
     this.restyle();
   }
 
   restyle() {
     const [text, line, grid] = [colour("dim"), colour("line"), colour("grid")];
     this.chart.applyOptions({
-      layout: { background: { color: colour("panel") }, textColor: text, panes: { separatorColor: line } },
-      grid: { vertLines: { color: grid, visible: !this.heat.isOn }, horzLines: { color: grid, visible: !this.heat.isOn } },
+      layout: {
+        background: { color: colour("panel") },
+        textColor: text,
+        panes: { separatorColor: line },
+      },
+      grid: {
+        vertLines: { color: grid, visible: !this.heat.isOn },
+        horzLines: { color: grid, visible: !this.heat.isOn },
+      },
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line },
-      crosshair: { vertLine: { color: text, labelBackgroundColor: line }, horzLine: { color: text, labelBackgroundColor: line } },
+      crosshair: {
+        vertLine: { color: text, labelBackgroundColor: line },
+        horzLine: { color: text, labelBackgroundColor: line },
+      },
     });
     this.casing.applyOptions({ color: colour("panel") });
     this.line.applyOptions({ color: colour("price"), priceLineColor: text });
@@ -82,7 +118,13 @@ export class PriceChart {
     const newest = this.rows.at(-1);
     const tick = this.market?.tick ?? null;
     if (tick !== this.tick) this.setTick(tick);
-    if (!newest || !seconds.length || seconds.at(-1).t < newest.t || this.rows.length > ROWS_MAX || this.hasJumped(seconds, newest)) {
+    if (
+      !newest ||
+      !seconds.length ||
+      seconds.at(-1).t < newest.t ||
+      this.rows.length > ROWS_MAX ||
+      this.hasJumped(seconds, newest)
+    ) {
       if (seconds.length || newest) {
         this.rows = filled(seconds, this.earliest);
         this.setAll();
@@ -104,7 +146,11 @@ export class PriceChart {
   /** Whether a signal is older than everything on the axis, and there is room for it. */
   needsRoom(earliest) {
     const first = this.market?.seconds[0]?.t;
-    return first !== undefined && earliest !== null && Math.max(earliest, first - FILL_MAX) < this.rows[0]?.t;
+    return (
+      first !== undefined &&
+      earliest !== null &&
+      Math.max(earliest, first - FILL_MAX) < this.rows[0]?.t
+    );
   }
 
   append(row) {
@@ -119,7 +165,9 @@ export class PriceChart {
   setTick(tick) {
     this.tick = this.heat.tick = tick;
     if (!tick) return;
-    this.line.applyOptions({ priceFormat: { type: "price", minMove: tick, precision: decimalsOf(tick) } });
+    this.line.applyOptions({
+      priceFormat: { type: "price", minMove: tick, precision: decimalsOf(tick) },
+    });
   }
 
   /** Index of the second at or before `t`; −1 before the first. */
@@ -143,7 +191,8 @@ export class PriceChart {
 
   /** Another contract has another scale: its signals stand on this one's line. */
   priceNear(index) {
-    for (let i = index; i >= 0; i -= 1) if (this.rows[i].mid !== undefined) return this.rows[i].mid ?? this.rows[i].last;
+    for (let i = index; i >= 0; i -= 1)
+      if (this.rows[i].mid !== undefined) return this.rows[i].mid ?? this.rows[i].last;
     return null;
   }
 
@@ -153,10 +202,27 @@ export class PriceChart {
     const first = this.market.seconds[0]?.t ?? null;
     const isRoomBefore = first !== null && this.rows[0].t < first;
     this.shades.set([
-      ...(isRoomBefore ? [{ from: 0, to: this.indexOf(first), kind: "before", text: "prices of this time are not held" }] : []),
-      ...holes.map(({ from, to }) => ({ from: this.indexOf(from), to: this.indexOf(to), kind: "lost", text: "not received" })),
+      ...(isRoomBefore
+        ? [
+            {
+              from: 0,
+              to: this.indexOf(first),
+              kind: "before",
+              text: "prices of this time are not held",
+            },
+          ]
+        : []),
+      ...holes.map(({ from, to }) => ({
+        from: this.indexOf(from),
+        to: this.indexOf(to),
+        kind: "lost",
+        text: "not received",
+      })),
       ...faults.map(({ from, to, text }) => ({
-        from: Math.max(0, this.indexOf(secondOf(from))), to: to ? this.indexOf(secondOf(to)) : newest, kind: "fault", text,
+        from: Math.max(0, this.indexOf(secondOf(from))),
+        to: to ? this.indexOf(secondOf(to)) : newest,
+        kind: "fault",
+        text,
       })),
     ]);
   }
@@ -179,12 +245,14 @@ export class PriceChart {
 function filled(seconds, earliest) {
   const rows = [];
   if (seconds.length && earliest !== null) {
-    for (let t = Math.max(earliest, seconds[0].t - FILL_MAX); t < seconds[0].t; t += 1) rows.push({ t });
+    for (let t = Math.max(earliest, seconds[0].t - FILL_MAX); t < seconds[0].t; t += 1)
+      rows.push({ t });
   }
   for (const second of seconds) {
     const before = rows.at(-1)?.t ?? second.t;
     const kept = second.isCut ? null : rows.at(-1);
-    if (second.t - before <= FILL_MAX) for (let t = before + 1; t < second.t; t += 1) rows.push(unchanged(kept, t));
+    if (second.t - before <= FILL_MAX)
+      for (let t = before + 1; t < second.t; t += 1) rows.push(unchanged(kept, t));
     rows.push(second);
   }
   return rows;

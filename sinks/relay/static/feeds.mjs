@@ -24,19 +24,26 @@ export class Feeds {
   rows(nowMs, isConnected = true) {
     return [...this.byName.values()]
       .sort((a, b) => a.status.feed.localeCompare(b.status.feed))
-      .map((entry) => ({ ...entry.status, ...(isConnected ? judgeFeed(entry, nowMs) : { level: "bad", reason: "not heard" }) }));
+      .map((entry) => ({
+        ...entry.status,
+        ...(isConnected ? judgeFeed(entry, nowMs) : { level: "bad", reason: "not heard" }),
+      }));
   }
 
   /** {mode, level, text}: the badge, the light (ok, waiting, warn, bad) and why. */
   judge(link, nowMs, { hasData = false, openGaps = 0 } = {}) {
     if (link.name === "stopped") return { mode: "OFFLINE", level: "bad", text: "stopped" };
     if (link.name === "locked") return { mode: "LOCKED", level: "waiting", text: "token needed" };
-    if (link.name === "connecting") return { mode: "CONNECTING", level: "waiting", text: "connecting" };
-    if (link.name !== "connected") return { mode: "OFFLINE", level: "bad", text: "relay unreachable" };
+    if (link.name === "connecting")
+      return { mode: "CONNECTING", level: "waiting", text: "connecting" };
+    if (link.name !== "connected")
+      return { mode: "OFFLINE", level: "bad", text: "relay unreachable" };
     const rows = this.rows(nowMs);
-    if (!rows.length) return { mode: hasData ? "UNKNOWN" : "WAITING", level: "waiting", text: "no feed status" };
+    if (!rows.length)
+      return { mode: hasData ? "UNKNOWN" : "WAITING", level: "waiting", text: "no feed status" };
     const worst = rows.reduce((a, b) => (RANK[b.level] > RANK[a.level] ? b : a));
-    const more = worst.level === "ok" && openGaps ? { level: "warn", reason: gapsText(openGaps) } : worst;
+    const more =
+      worst.level === "ok" && openGaps ? { level: "warn", reason: gapsText(openGaps) } : worst;
     return { mode: modeOf(rows), level: more.level, text: more.reason };
   }
 }

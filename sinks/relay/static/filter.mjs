@@ -16,7 +16,8 @@ export function parseFilter(text) {
     if (!NAMES.includes(name)) return refused(`${name}: expected one of ${NAMES.join(", ")}`);
     if (name === "min_confidence") {
       const least = Number(value);
-      if (value === "" || !(least >= 0 && least <= 1)) return refused(`min_confidence: expected 0 to 1, found ${value || "nothing"}`);
+      if (value === "" || !(least >= 0 && least <= 1))
+        return refused(`min_confidence: expected 0 to 1, found ${value || "nothing"}`);
       tests.push((signal) => signal.probability >= least);
     } else if (value) {
       const wanted = value.toLowerCase().split(",").filter(Boolean);
@@ -34,6 +35,17 @@ function refused(error) {
 }
 
 function mentions(signal, word) {
-  const spoken = [signal.root, signal.contract.symbol, signal.kind, signal.side, signal.action, signal.strength, signal.change, signal.id];
-  return spoken.some((one) => String(one).toLowerCase().replaceAll("_", "").includes(word.replaceAll("_", "")));
+  const spoken = [
+    signal.root,
+    signal.contract.symbol,
+    signal.kind,
+    signal.side,
+    signal.action,
+    signal.strength,
+    signal.change,
+    signal.id,
+  ];
+  return spoken.some((one) =>
+    String(one).toLowerCase().replaceAll("_", "").includes(word.replaceAll("_", "")),
+  );
 }

@@ -2,10 +2,15 @@
 
 const ZONE = "America/Chicago";
 const clockForm = new Intl.DateTimeFormat("en-GB", {
-  timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone: ZONE,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
 });
 const minuteForm = new Intl.DateTimeFormat("en-GB", {
-  timeZone: ZONE, hour: "2-digit", minute: "2-digit",
+  timeZone: ZONE,
+  hour: "2-digit",
+  minute: "2-digit",
 });
 const dayForm = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE, dateStyle: "short" });
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -59,7 +64,9 @@ export function count(value) {
 /** `+120`, `−35`, `0`. */
 export function signed(value, digits = 0) {
   const text = Math.abs(value).toFixed(digits);
-  return Number(text) === 0 ? text : `${value > 0 ? "+" : "−"}${digits ? text : count(Math.abs(value))}`;
+  return Number(text) === 0
+    ? text
+    : `${value > 0 ? "+" : "−"}${digits ? text : count(Math.abs(value))}`;
 }
 
 /** `83` of 0.8312. Never 0 or 100 of what is not: `<1`, `>99`. */
@@ -94,7 +101,8 @@ export function figure(value) {
 
 /** `3 s`, `4 min`, `2 h`. */
 export function duration(seconds) {
-  if (seconds < 60 || (seconds < 100 && seconds % 60)) return `${Math.max(0, Math.round(seconds))} s`;
+  if (seconds < 60 || (seconds < 100 && seconds % 60))
+    return `${Math.max(0, Math.round(seconds))} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -28,7 +28,9 @@ export class Gaps {
 
   /** A message of a missing range came after all, from history. */
   found(channel, root, seq) {
-    const range = this.ranges.find((one) => one.channel === channel && one.root === root && one.from <= seq && seq <= one.to);
+    const range = this.ranges.find(
+      (one) => one.channel === channel && one.root === root && one.from <= seq && seq <= one.to,
+    );
     if (!range) return;
     range.seen ??= new Set();
     range.seen.add(seq);

@@ -9,13 +9,34 @@ const TURN = 2 * Math.PI;
 export function corners(shape, sign = 1) {
   const flip = ([x, y]) => [x, sign < 0 ? -y : y];
   switch (shape) {
-    case "triangle": return [[0, -1.15], [1.1, 0.8], [-1.1, 0.8]].map(flip);
-    case "diamond": return [[0, -1.15], [1.15, 0], [0, 1.15], [-1.15, 0]];
-    case "square": return [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]];
-    case "hexagon": return around(6, 1.05, 0);
-    case "pentagon": return around(5, 1.05, -TURN / 4);
-    case "star": return around(10, 1.2, -TURN / 4, 0.68);
-    default: return [];
+    case "triangle":
+      return [
+        [0, -1.15],
+        [1.1, 0.8],
+        [-1.1, 0.8],
+      ].map(flip);
+    case "diamond":
+      return [
+        [0, -1.15],
+        [1.15, 0],
+        [0, 1.15],
+        [-1.15, 0],
+      ];
+    case "square":
+      return [
+        [-0.9, -0.9],
+        [0.9, -0.9],
+        [0.9, 0.9],
+        [-0.9, 0.9],
+      ];
+    case "hexagon":
+      return around(6, 1.05, 0);
+    case "pentagon":
+      return around(5, 1.05, -TURN / 4);
+    case "star":
+      return around(10, 1.2, -TURN / 4, 0.68);
+    default:
+      return [];
   }
 }
 
@@ -50,11 +71,25 @@ export function glyph(kind, { sign = 1, opacity = 1 } = {}) {
   const { shape, letter } = kindOf(kind);
   const svg = svgElement("svg", { viewBox: "-8 -8 16 16", "aria-hidden": "true", class: "glyph" });
   const points = corners(shape, sign);
-  const given = { fill: "currentColor", "fill-opacity": opacity, stroke: "currentColor", "stroke-width": 0.8 };
+  const given = {
+    fill: "currentColor",
+    "fill-opacity": opacity,
+    stroke: "currentColor",
+    "stroke-width": 0.8,
+  };
   const outline = points.length
-    ? svgElement("polygon", { points: points.map(([x, y]) => `${(x * 6).toFixed(1)},${(y * 6).toFixed(1)}`).join(" "), ...given })
+    ? svgElement("polygon", {
+        points: points.map(([x, y]) => `${(x * 6).toFixed(1)},${(y * 6).toFixed(1)}`).join(" "),
+        ...given,
+      })
     : svgElement("circle", { r: 6, ...given });
-  const text = svgElement("text", { y: shape === "triangle" ? (sign > 0 ? 4 : 2) : 3, "text-anchor": "middle", "font-size": 8, "font-weight": 700, class: "glyph-letter" });
+  const text = svgElement("text", {
+    y: shape === "triangle" ? (sign > 0 ? 4 : 2) : 3,
+    "text-anchor": "middle",
+    "font-size": 8,
+    "font-weight": 700,
+    class: "glyph-letter",
+  });
   text.textContent = letter;
   svg.append(outline, text);
   return svg;
@@ -69,5 +104,6 @@ function svgElement(name, given) {
 /** Glyph and name of every kind, for keys beside the chart and in the help. */
 export function keyOfMarks(kinds, { isTold = false } = {}) {
   return Object.entries(kinds).map(([kind, { name, text }]) =>
-    el("span", {}, glyph(kind, { opacity: 0.15 }), isTold ? `${name}: ${text}` : name));
+    el("span", {}, glyph(kind, { opacity: 0.15 }), isTold ? `${name}: ${text}` : name),
+  );
 }

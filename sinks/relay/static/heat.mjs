@@ -6,8 +6,20 @@ const COLUMNS_MAX = 600;
 const SHADES = 24;
 /** Quiet grey-blue, then green-blue, then pale yellow: brightness alone tells the order. */
 const RAMPS = {
-  dark: [[16, 24, 38], [28, 52, 92], [34, 96, 122], [72, 150, 132], [226, 214, 132]],
-  light: [[240, 244, 248], [196, 219, 233], [122, 178, 199], [52, 120, 140], [22, 52, 84]],
+  dark: [
+    [16, 24, 38],
+    [28, 52, 92],
+    [34, 96, 122],
+    [72, 150, 132],
+    [226, 214, 132],
+  ],
+  light: [
+    [240, 244, 248],
+    [196, 219, 233],
+    [122, 178, 199],
+    [52, 120, 140],
+    [22, 52, 84],
+  ],
 };
 
 export class HeatMap {
@@ -16,7 +28,9 @@ export class HeatMap {
     this.isOn = true;
     this.tick = null;
     this.version = -1;
-    this.views = [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.draw(target) }) }];
+    this.views = [
+      { zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.draw(target) }) },
+    ];
   }
 
   attached({ chart, series, requestUpdate }) {
@@ -44,15 +58,22 @@ export class HeatMap {
     const levels = rows[Math.min(rows.length - 1, Math.floor(to))]?.levels;
     if (!levels) return null;
     const prices = levels.prices;
-    return { priceRange: { minValue: Math.min(...prices) - this.tick, maxValue: Math.max(...prices) + this.tick } };
+    return {
+      priceRange: {
+        minValue: Math.min(...prices) - this.tick,
+        maxValue: Math.max(...prices) + this.tick,
+      },
+    };
   }
 
   draw(target) {
     const range = this.chart?.timeScale().getVisibleLogicalRange();
     if (!this.isOn || !range || !this.tick) return;
-    target.useBitmapCoordinateSpace(({ context, horizontalPixelRatio: rx, verticalPixelRatio: ry }) => {
-      this.paint(context, range, rx, ry);
-    });
+    target.useBitmapCoordinateSpace(
+      ({ context, horizontalPixelRatio: rx, verticalPixelRatio: ry }) => {
+        this.paint(context, range, rx, ry);
+      },
+    );
   }
 
   paint(context, range, rx, ry) {
@@ -71,12 +92,20 @@ export class HeatMap {
       const half = (next - x) / 2 / step;
       const [left, right] = [Math.round((x - half) * rx), Math.round((next - half) * rx)];
       for (let n = 0; n < levels.prices.length; n += 1) {
-        const [high, low] = [y(levels.prices[n] + this.tick / 2), y(levels.prices[n] - this.tick / 2)];
+        const [high, low] = [
+          y(levels.prices[n] + this.tick / 2),
+          y(levels.prices[n] - this.tick / 2),
+        ];
         if (high === null || low === null) continue;
         const strength = Math.min(1, Math.log1p(Math.abs(levels.sizes[n])) / top);
         context.fillStyle = this.shades[Math.round(strength ** 2.2 * (SHADES - 1))];
         const topEdge = Math.round(high * ry);
-        context.fillRect(left, topEdge, Math.max(1, right - left), Math.max(1, Math.round(low * ry) - topEdge));
+        context.fillRect(
+          left,
+          topEdge,
+          Math.max(1, right - left),
+          Math.max(1, Math.round(low * ry) - topEdge),
+        );
       }
     }
   }
@@ -96,6 +125,8 @@ export class HeatMap {
 function shade(ramp, share) {
   const at = share * (ramp.length - 1);
   const low = Math.min(ramp.length - 2, Math.floor(at));
-  const mixed = ramp[low].map((value, i) => Math.round(value + (ramp[low + 1][i] - value) * (at - low)));
+  const mixed = ramp[low].map((value, i) =>
+    Math.round(value + (ramp[low + 1][i] - value) * (at - low)),
+  );
   return `rgb(${mixed.join(" ")})`;
 }

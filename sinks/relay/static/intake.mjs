@@ -1,5 +1,6 @@
 /** What the socket tells goes into the books; what changed is marked to be drawn. */
 
+import { LatencyWindow } from "./latency.mjs";
 import { nowMs } from "./link.mjs";
 import { marketOf, note, page, sawOpen } from "./page.mjs";
 import { kindOf, sideOf, words } from "./words.mjs";
@@ -26,7 +27,8 @@ export function intake(does) {
         sawOpen(signal.id);
         does.tell(signal);
         does.announce(spoken(signal));
-      } else if (!how.isOld && signal.change === "retracted") does.announce(`Retracted: ${spoken(signal)}`);
+      } else if (!how.isOld && signal.change === "retracted")
+        does.announce(`Retracted: ${spoken(signal)}`);
       page.mark("signals", "chart", "roots", "why");
     },
     executions(execution) {
@@ -50,7 +52,7 @@ export function intake(does) {
     },
     status(status) {
       page.feeds.take(status, page.now);
-      page.mark("top", "quality");
+      page.mark("top", "quality", ...(page.chosenRoot === null ? ["chart"] : []));
     },
   };
 
@@ -62,11 +64,13 @@ export function intake(does) {
         page.latencies.add(page.now + page.serverClock.offsetMs - preciseMs(how.publishedNs));
       }
       take[channel]?.(data, how, root);
-      if (page.chosenRoot === null && page.markets.size) does.chooseRoot(page.markets.keys().next().value);
+      if (page.chosenRoot === null && page.markets.size)
+        does.chooseRoot(page.markets.keys().next().value);
     },
     gap(channel, root, from, to, why) {
       page.gaps.missing(channel, root, from, to, why, nowMs());
-      if (why !== "before") does.announce(`${to - from + 1} messages of ${root} ${channel} are missing`);
+      if (why !== "before")
+        does.announce(`${to - from + 1} messages of ${root} ${channel} are missing`);
       page.mark("signals", "quality", "top");
     },
     /** Another run numbers anew: what was shown of the last one has no place beside it. */
@@ -78,9 +82,13 @@ export function intake(does) {
       page.seenMs.clear();
       page.pressureMs.clear();
       page.feeds.clear();
+      page.latencies = new LatencyWindow();
       page.epoch = epoch;
       page.chosenRoot = page.chosenId = null;
-      if (!isFirst && isSeen) note(`A new run of the data flow began (${epoch}); what was shown of the last one is gone.`);
+      if (!isFirst && isSeen)
+        note(
+          `A new run of the data flow began (${epoch}); what was shown of the last one is gone.`,
+        );
       does.reset();
     },
     ready() {

@@ -64,7 +64,8 @@ export class Link {
   ping() {
     // A connection can be dead without a close: nothing heard for three heartbeats is one.
     const silentMs = nowMs() - this.heardMs;
-    if (silentMs > 3 * Math.max(this.protocol.heartbeatMs ?? 0, PING_MS)) this.socket.close(4000, "silent");
+    if (silentMs > 3 * Math.max(this.protocol.heartbeatMs ?? 0, PING_MS))
+      this.socket.close(4000, "silent");
     else this.protocol.ping(nowMs());
   }
 

@@ -1,12 +1,12 @@
 /** The page: its parts are made here and tied together. Everything that grows has a bound. */
 
 import { PriceChart } from "./chart.mjs";
+import { drawSound, wireDialogs } from "./dialogs.mjs";
 import { Frames, byId, el, setText } from "./dom.mjs";
 import { parseFilter } from "./filter.mjs";
 import { compareNs, count } from "./format.mjs";
-import { keyOfMarks } from "./glyph.mjs";
 import { intake } from "./intake.mjs";
-import { KEYS, listen } from "./keys.mjs";
+import { listen } from "./keys.mjs";
 import { Link, nowMs } from "./link.mjs";
 import { SignalList, beside } from "./list.mjs";
 import { earliestOf, page, rootsInOrder, shownSignals } from "./page.mjs";
@@ -18,29 +18,51 @@ import { drawLegend, drawStage, drawTwin } from "./stage.mjs";
 import { Tape } from "./tape.mjs";
 import { RootBar, drawTop } from "./top.mjs";
 import { WhyDrawer } from "./why.mjs";
-import { KINDS, STRENGTHS, TAGS, lifeOf, words } from "./words.mjs";
+import { TAGS, lifeOf } from "./words.mjs";
 
 const OLDER_ASKED = 200;
+const ANNOUNCE_MS = 1_000;
 const TOKEN = "ifd.token";
 const THEME = "ifd.theme";
 const EVERYTHING = ["top", "roots", "chart", "signals", "pressure", "tape", "quality", "why"];
 
 chooseTheme(localStorage.getItem(THEME));
 const list = new SignalList(byId("signal-rows"), openWhy);
-const pressure = new PressureTable(byId("pressure-head"), byId("pressure-rows"), byId("pressure-empty"));
+const pressure = new PressureTable(
+  byId("pressure-head"),
+  byId("pressure-rows"),
+  byId("pressure-empty"),
+);
 const tape = new Tape(byId("tape-rows"), byId("tape-empty"));
 const drawer = new WhyDrawer(byId("why"), { onClose: closeWhy });
 const notices = new Notices(openWhy);
-const quality = new Quality((path) => ask(path, page.token), () => page.mark("quality"));
+const quality = new Quality(
+  (path) => ask(path, page.token),
+  () => page.mark("quality"),
+);
 const roots = new RootBar(byId("roots"), chooseRoot);
 const chart = new PriceChart(byId("chart"), { onMark: openWhy, onHover: drawLegend });
 const frames = new Frames({
-  top: drawTop, roots: () => roots.draw(), chart: () => drawStage(chart), signals: drawSignals, why: drawWhy,
-  pressure: () => pressure.draw(page.markets.get(page.chosenRoot)), tape: () => tape.draw(page.chosenRoot), quality: () => quality.draw(page),
+  top: drawTop,
+  roots: () => roots.draw(),
+  chart: () => drawStage(chart),
+  signals: drawSignals,
+  why: drawWhy,
+  pressure: () => pressure.draw(page.markets.get(page.chosenRoot)),
+  tape: () => tape.draw(page.chosenRoot),
+  quality: () => quality.draw(page),
 });
 page.mark = (...names) => frames.mark(...names);
 page.token = sessionStorage.getItem(TOKEN);
-const taken = intake({ chooseRoot, announce, askToken, reset, tape, tell: (signal) => notices.tell(signal) });
+const taken = intake({
+  chooseRoot,
+  announce,
+  askToken,
+  reset,
+  tape,
+  tell: (signal) => notices.tell(signal),
+});
+const spoken = { waiting: [], atMs: 0 };
 let link = null;
 
 function reset() {
@@ -60,16 +82,39 @@ function chooseRoot(root) {
 function drawSignals() {
   const shown = shownSignals();
   const missing = page.gaps.ranges.filter((range) => range.channel === "signals" && range.left);
-  const breaks = missing.slice(0, 3).map((range) => `Missing: ${range.root} signals seq ${range.from === range.to ? range.from : `${range.from} – ${range.to}`} never reached this page`);
-  list.draw(shown, { chosen: page.chosenId, breaks, atMs: page.now, freshOf: (id) => page.seenMs.get(id) ?? 0 });
+  const breaks = missing
+    .slice(0, 3)
+    .map(
+      (range) =>
+        `Missing: ${range.root} signals seq ${range.from === range.to ? range.from : `${range.from} – ${range.to}`} never reached this page`,
+    );
+  list.draw(shown, {
+    chosen: page.chosenId,
+    breaks,
+    atMs: page.now,
+    freshOf: (id) => page.seenMs.get(id) ?? 0,
+  });
   const open = shown.filter((signal) => lifeOf(signal) === "open").length;
-  setText(byId("signals-count"), page.book.size ? `${open} open of ${count(shown.length)}${shown.length < page.book.size ? ` (${count(page.book.size)})` : ""}` : "");
-  byId("signals-empty").textContent = shown.length ? "" : page.book.size ? "No signal matches the filter." : page.link.name === "connected" ? "No signal yet." : "";
+  setText(
+    byId("signals-count"),
+    page.book.size
+      ? `${open} open of ${count(shown.length)}${shown.length < page.book.size ? ` (${count(page.book.size)})` : ""}`
+      : "",
+  );
+  byId("signals-empty").textContent = shown.length
+    ? ""
+    : page.book.size
+      ? "No signal matches the filter."
+      : page.link.name === "connected"
+        ? "No signal yet."
+        : "";
   const before = [...page.gaps.before.values()].filter((one) => one.channel === "signals");
   byId("older").hidden = !before.length || page.hasOlder;
   const notes = [];
-  if (shown.length > list.shown.length) notes.push(`${count(shown.length - list.shown.length)} older ones not drawn: use the filter`);
-  if (page.book.evicted) notes.push(`${count(page.book.evicted)} oldest let go, ${count(page.book.max)} are kept`);
+  if (shown.length > list.shown.length)
+    notes.push(`${count(shown.length - list.shown.length)} older ones not drawn: use the filter`);
+  if (page.book.evicted)
+    notes.push(`${count(page.book.evicted)} oldest let go, ${count(page.book.max)} are kept`);
   if (page.olderError) notes.push(`history cannot be read: ${page.olderError}`);
   setText(byId("signals-note"), notes.join(" · "));
 }
@@ -93,8 +138,11 @@ async function openWhy(id) {
   // Older revisions than this page has seen are history's.
   if (entry.revisions[0].revision > 1 && !entry.isAsked) {
     entry.isAsked = true;
-    const found = await ask(`/v1/signals/${encodeURIComponent(id)}`, page.token).catch(() => ({ items: [] }));
-    for (const row of found.items) if (row.epoch === page.epoch) page.book.offer(row.data, { isOld: true });
+    const found = await ask(`/v1/signals/${encodeURIComponent(id)}`, page.token).catch(() => ({
+      items: [],
+    }));
+    for (const row of found.items)
+      if (row.epoch === page.epoch) page.book.offer(row.data, { isOld: true });
     page.mark("why");
   }
 }
@@ -118,7 +166,9 @@ async function loadOlder() {
   byId("older").disabled = true;
   try {
     const found = await ask(`/v1/signals?limit=${OLDER_ASKED}`, page.token);
-    const rows = found.items.filter((row) => row.epoch === page.epoch).sort((a, b) => compareNs(a.data.ts_event, b.data.ts_event));
+    const rows = found.items
+      .filter((row) => row.epoch === page.epoch)
+      .sort((a, b) => compareNs(a.data.ts_event, b.data.ts_event));
     for (const row of rows) taken.take.signals(row.data, { isOld: true });
     page.hasOlder = true;
     page.olderError = "";
@@ -171,19 +221,23 @@ function restyle(theme) {
 
 function mute() {
   notices.isMuted = !notices.isMuted;
-  drawSound();
+  drawSound(notices);
   announce(notices.isMuted ? "Muted" : "No longer muted");
 }
 
-function drawSound() {
-  const { sound, notice } = notices.wants;
-  const isOn = (sound || notice) && !notices.isMuted;
-  toggle(byId("sound"), isOn);
-  byId("sound").title = notices.isMuted ? "Muted (M)" : isOn ? "Sound and desktop notices are on (M mutes)" : "Sound and desktop notices are off";
-}
-
+/** For those who listen: a sentence a second at most, and how many more there were. */
 function announce(text) {
-  byId("announcer").textContent = text;
+  spoken.waiting.push(text);
+  if (spoken.waiting.length > 1) return;
+  setTimeout(
+    () => {
+      const more = spoken.waiting.length - 1;
+      byId("announcer").textContent = `${spoken.waiting.at(-1)}${more ? `, and ${more} more` : ""}`;
+      spoken.waiting = [];
+      spoken.atMs = nowMs();
+    },
+    Math.max(0, spoken.atMs + ANNOUNCE_MS - nowMs()),
+  );
 }
 
 function askToken(reason) {
@@ -203,25 +257,22 @@ function useToken() {
   link.useToken(token);
 }
 
-function fillDialogs() {
-  byId("help-keys").replaceChildren(...KEYS.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]));
-  byId("help-marks").replaceChildren(...keyOfMarks(KINDS, { isTold: true }));
-  byId("keys-of-marks").replaceChildren(...keyOfMarks(KINDS));
-  byId("notice-strength").replaceChildren(...STRENGTHS.map((one) => el("option", { value: one }, words(one))));
-  byId("notice-kinds").replaceChildren(...Object.entries(KINDS).map(([kind, { name }]) => el("label", {},
-    el("input", { type: "checkbox", checked: notices.wants.kinds[kind] !== false, onchange: (event) => notices.change({ kinds: { ...notices.wants.kinds, [kind]: event.target.checked } }) }), ` ${name}`)));
-  byId("notice-strength").value = notices.wants.strength;
-  byId("want-sound").checked = notices.wants.sound;
-  byId("want-notice").checked = notices.wants.notice;
-  byId("tape-tags").replaceChildren(...Object.entries(TAGS).map(([tag, { letter, name }]) => {
-    const button = el("button", { type: "button", "aria-pressed": "true", title: name, "aria-label": name }, letter);
-    button.addEventListener("click", () => {
-      if (!tape.tags.delete(tag)) tape.tags.add(tag);
-      toggle(button, tape.tags.has(tag));
-      page.mark("tape");
-    });
-    return button;
-  }));
+function drawTags() {
+  byId("tape-tags").replaceChildren(
+    ...Object.entries(TAGS).map(([tag, { letter, name }]) => {
+      const button = el(
+        "button",
+        { type: "button", "aria-pressed": "true", title: name, "aria-label": name },
+        letter,
+      );
+      button.addEventListener("click", () => {
+        if (!tape.tags.delete(tag)) tape.tags.add(tag);
+        toggle(button, tape.tags.has(tag));
+        page.mark("tape");
+      });
+      return button;
+    }),
+  );
 }
 
 function wire() {
@@ -246,32 +297,33 @@ function wire() {
     tape.sizeMin = Number(event.target.value) || 0;
     page.mark("tape");
   });
-  on("want-sound", "change", (event) => { notices.change({ sound: event.target.checked }); drawSound(); });
-  on("want-notice", "change", async (event) => {
-    const answer = event.target.checked ? await notices.askForNotices() : "off";
-    byId("want-notice").checked = answer === "granted";
-    notices.change({ notice: answer === "granted" });
-    setText(byId("notice-state"), answer === "denied" ? "the browser does not allow it" : "");
-    drawSound();
-  });
-  on("notice-strength", "change", (event) => notices.change({ strength: event.target.value }));
-  on("try-sound", "click", () => notices.sound(1));
   on("token-go", "click", useToken);
   on("token", "keydown", (event) => event.key === "Enter" && useToken());
-  for (const button of document.querySelectorAll("[data-close]")) button.addEventListener("click", () => byId(button.dataset.close).close());
-  matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => localStorage.getItem(THEME) || restyle(null));
+  matchMedia("(prefers-color-scheme: light)").addEventListener(
+    "change",
+    () => localStorage.getItem(THEME) || restyle(null),
+  );
   listen({
-    root: (i) => rootsInOrder()[i] && chooseRoot(rootsInOrder()[i]), step, open: () => page.chosenId && openWhy(page.chosenId),
-    close: () => { if (document.activeElement === byId("filter")) byId("filter").blur(); else closeWhy(); },
-    filter: () => byId("filter").focus(), mute, heat: setHeat, scope: () => setScope(!page.isOneRoot), theme: otherTheme,
+    root: (i) => rootsInOrder()[i] && chooseRoot(rootsInOrder()[i]),
+    step,
+    open: () => page.chosenId && openWhy(page.chosenId),
+    close: () => {
+      if (document.activeElement === byId("filter")) byId("filter").blur();
+      else closeWhy();
+    },
+    filter: () => byId("filter").focus(),
+    mute,
+    heat: setHeat,
+    scope: () => setScope(!page.isOneRoot),
+    theme: otherTheme,
     help: () => byId("help-dialog").showModal(),
   });
 }
 
 async function start() {
-  fillDialogs();
+  wireDialogs(notices);
+  drawTags();
   wire();
-  drawSound();
   setInterval(() => {
     page.latencies.note(Math.floor(nowMs() / 1000));
     page.mark("top", "quality", ...(page.chosenRoot ? ["chart"] : []));

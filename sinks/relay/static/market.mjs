@@ -65,7 +65,8 @@ export class Market {
     const second = secondFrom(t, front, this.isCut);
     if (second.last === null && second.mid === null) return false;
     this.isCut = false;
-    if (newest && t === newest.t) this.seconds[this.seconds.length - 1] = { ...second, isCut: newest.isCut };
+    if (newest && t === newest.t)
+      this.seconds[this.seconds.length - 1] = { ...second, isCut: newest.isCut };
     else this.seconds.push(second);
     this.learnTick(front.levels);
     while (this.seconds.length > SECONDS_MAX) this.seconds.shift();
@@ -118,7 +119,13 @@ function secondFrom(t, front, isCut) {
   const mid = bid !== null && ask !== null ? (bid + ask) / 2 : null;
   const levels = front.levels?.length ? packed(front.levels) : null;
   return {
-    t, bid, ask, last, mid, isCut, levels,
+    t,
+    bid,
+    ask,
+    last,
+    mid,
+    isCut,
+    levels,
     buy: front.volume_buy ?? null,
     sell: front.volume_sell ?? null,
     bidSize: front.bid_size,

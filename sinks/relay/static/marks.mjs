@@ -15,7 +15,9 @@ export class Marks {
     this.signals = [];
     this.drawn = [];
     this.chosen = null;
-    this.views = [{ zOrder: () => "top", renderer: () => ({ draw: (target) => this.draw(target) }) }];
+    this.views = [
+      { zOrder: () => "top", renderer: () => ({ draw: (target) => this.draw(target) }) },
+    ];
   }
 
   attached({ chart, series, requestUpdate }) {
@@ -44,7 +46,15 @@ export class Marks {
 
   hitTest(x, y) {
     const hit = this.drawn.find((mark) => Math.hypot(mark.x - x, mark.y - y) < NEAR);
-    return hit ? { externalId: hit.id, zOrder: "top", cursorStyle: "pointer", itemType: "marker", hitTestPriority: 2 } : null;
+    return hit
+      ? {
+          externalId: hit.id,
+          zOrder: "top",
+          cursorStyle: "pointer",
+          itemType: "marker",
+          hitTestPriority: 2,
+        }
+      : null;
   }
 
   draw(target) {
@@ -117,7 +127,9 @@ export class Marks {
 export class Shades {
   constructor() {
     this.spans = [];
-    this.views = [{ zOrder: () => "normal", renderer: () => ({ draw: (target) => this.draw(target) }) }];
+    this.views = [
+      { zOrder: () => "normal", renderer: () => ({ draw: (target) => this.draw(target) }) },
+    ];
   }
 
   attached({ chart, requestUpdate }) {
@@ -127,7 +139,11 @@ export class Shades {
   }
 
   restyle() {
-    this.colours = { before: [colour("grid"), colour("dim")], lost: [colour("lost"), colour("dim")], fault: [colour("shade"), colour("warn")] };
+    this.colours = {
+      before: [colour("grid"), colour("dim")],
+      lost: [colour("lost"), colour("dim")],
+      fault: [colour("shade"), colour("warn")],
+    };
   }
 
   paneViews() {

@@ -66,7 +66,8 @@ export function ofRoot(root) {
 }
 
 export function shownSignals() {
-  const isShown = (signal) => page.filter.test(signal) && (!page.isOneRoot || signal.root === page.chosenRoot);
+  const isShown = (signal) =>
+    page.filter.test(signal) && (!page.isOneRoot || signal.root === page.chosenRoot);
   return page.book.newestFirst().filter(isShown);
 }
 
@@ -83,7 +84,10 @@ export function earliestOf(root) {
 }
 
 export function isPreparing() {
-  return [...page.feeds.byName.values()].find(({ status }) => status.state === "preparing")?.status ?? null;
+  return (
+    [...page.feeds.byName.values()].find(({ status }) => status.state === "preparing")?.status ??
+    null
+  );
 }
 
 export function sawOpen(id) {

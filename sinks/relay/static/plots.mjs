@@ -21,16 +21,33 @@ export class Plot {
   make() {
     const width = this.element.clientWidth;
     if (!width || !this.data) return;
-    const axis = { stroke: colour("dim"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "11px sans-serif" };
+    const axis = {
+      stroke: colour("dim"),
+      grid: { stroke: colour("grid"), width: 1 },
+      ticks: { stroke: colour("line"), width: 1 },
+      font: "11px sans-serif",
+    };
     const { axes = [{}, {}], ...rest } = this.options();
-    this.plot = new uPlot({ width: width - 12, height: this.height, axes: axes.map((one) => ({ ...axis, ...one })), cursor: { drag: { x: false, y: false } }, legend: { show: false }, ...rest }, this.data, this.element);
+    this.plot = new uPlot(
+      {
+        width: width - 12,
+        height: this.height,
+        axes: axes.map((one) => ({ ...axis, ...one })),
+        cursor: { drag: { x: false, y: false } },
+        legend: { show: false },
+        ...rest,
+      },
+      this.data,
+      this.element,
+    );
   }
 
   resize() {
     const width = this.element.clientWidth;
     if (!width) return;
     if (!this.plot) this.make();
-    else if (this.plot.width !== width - 12) this.plot.setSize({ width: width - 12, height: this.height });
+    else if (this.plot.width !== width - 12)
+      this.plot.setSize({ width: width - 12, height: this.height });
   }
 
   restyle() {

@@ -101,7 +101,9 @@ export class Protocol {
     this.asked.delete(frame.id);
     const refused = (frame.result ?? []).filter((one) => one.ok === false);
     for (const one of refused) {
-      this.listener.notice(`${one.channel}/${one.root} refused: ${one.reason ?? "no reason given"}`);
+      this.listener.notice(
+        `${one.channel}/${one.root} refused: ${one.reason ?? "no reason given"}`,
+      );
     }
     answer?.(frame);
   }
@@ -155,7 +157,8 @@ export class Protocol {
       this.listener.gap(frame.channel, frame.root, known + 1, first - 1, why);
       this.last.set(name, first - 1);
     }
-    for (const data of frame.data) this.event(name, frame.channel, frame.root, data, { isOld: true });
+    for (const data of frame.data)
+      this.event(name, frame.channel, frame.root, data, { isOld: true });
     if (frame.seq > (this.last.get(name) ?? 0)) this.last.set(name, frame.seq);
   }
 
@@ -189,7 +192,13 @@ export class Protocol {
     const name = `${frame.channel}/${frame.root}`;
     const last = this.last.get(name) ?? 0;
     if (frame.to_seq <= last) return;
-    this.listener.gap(frame.channel, frame.root, Math.max(frame.from_seq, last + 1), frame.to_seq, "missing");
+    this.listener.gap(
+      frame.channel,
+      frame.root,
+      Math.max(frame.from_seq, last + 1),
+      frame.to_seq,
+      "missing",
+    );
     this.last.set(name, frame.to_seq);
   }
 
@@ -197,7 +206,9 @@ export class Protocol {
     this.listener.server(frame.server_time_ns, null);
     this.adopt(frame.epoch);
     // All that was sent before the heartbeat came before it: more than we have was never sent to us.
-    const isBehind = Object.entries(frame.seq).some(([name, seq]) => seq > (this.last.get(name) ?? 0));
+    const isBehind = Object.entries(frame.seq).some(
+      ([name, seq]) => seq > (this.last.get(name) ?? 0),
+    );
     if (isBehind && this.isSubscribed) {
       this.isSubscribed = false;
       this.subscribe();
@@ -205,7 +216,9 @@ export class Protocol {
   }
 
   on_rate_limited(frame) {
-    this.listener.notice(`the relay asks for fewer frames; it listens again in ${frame.retry_after_ms} ms`);
+    this.listener.notice(
+      `the relay asks for fewer frames; it listens again in ${frame.retry_after_ms} ms`,
+    );
   }
 
   on_error(frame) {

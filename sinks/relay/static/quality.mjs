@@ -1,27 +1,21 @@
 /** The panel that says how far to trust the rest: feeds, gaps, latency, reliability, markout. */
 
-import { byHorizon, markoutOf } from "./accuracy.mjs";
 import { byId, colour, el, setChildren, setText } from "./dom.mjs";
-import { bothClocks, clock, count, duration, latency, msOf, percent, signed } from "./format.mjs";
-import { Plot, whiskers } from "./plots.mjs";
+import { bothClocks, clock, count, latency, msOf } from "./format.mjs";
+import { Outcomes } from "./outcomes.mjs";
+import { Plot } from "./plots.mjs";
 
 const TABS = ["feeds", "gaps", "latency", "reliability", "markout"];
-const ASK_AGAIN_MS = 60_000;
-const OUTCOMES_ASKED = 1_000;
-/** Ends of intervals: they reach the scale, whiskers draw them. */
-const UNDRAWN = { stroke: "transparent", points: { show: false } };
 
 export class Quality {
-  /** `ask(path)` reads REST; `page` is the page's state. */
+  /** `ask(path)` reads REST; `onChoose` is called when something is to be drawn. */
   constructor(ask, onChoose) {
-    this.ask = ask;
     this.onChoose = onChoose;
     this.chosen = "feeds";
-    this.asked = {};
-    this.found = {};
     for (const name of TABS) this.tab(name).addEventListener("click", () => this.choose(name));
     byId("tabs").addEventListener("keydown", (event) => this.onKey(event));
     this.plots = {};
+    this.outcomes = new Outcomes(this.view("reliability"), this.view("markout"), ask, onChoose);
   }
 
   tab(name) {
@@ -53,6 +47,7 @@ export class Quality {
 
   restyle() {
     for (const plot of Object.values(this.plots)) plot.restyle();
+    this.outcomes.restyle();
   }
 
   draw(page) {
@@ -64,30 +59,119 @@ export class Quality {
 
   draw_feeds({ feeds, link, now }) {
     const rows = feeds.rows(now, link.name === "connected");
-    if (!rows.length) return setChildren(this.view("feeds"), [el("p", {}, "No feed has said anything yet.")]);
-    return setChildren(this.view("feeds"), [el("table", {}, el("thead", {}, el("tr", {},
-      el("th", { scope: "col" }, "Feed"), el("th", { scope: "col" }, "State"), el("th.num", { scope: "col" }, "Lag"),
-      el("th.num", { scope: "col" }, "Records"), el("th", { scope: "col" }, "Newest"), el("th", { scope: "col" }, "Says"))),
-    el("tbody", {}, ...rows.map((one) => el("tr", {},
-      el("td", {}, one.feed),
-      el("td", {}, el("span.state", { data: { level: one.level } }, el("span.lamp", { "aria-hidden": "true" }), one.level === "ok" ? one.state : one.reason)),
-      el("td.num", {}, latency(one.lag_ns / 1e6)), el("td.num", {}, count(one.records)),
-      el("td", { title: bothClocks(one.ts_event) }, one.ts_event.length > 9 ? clock(msOf(one.ts_event)) : "–"), el("td.dim", {}, one.text)))))]);
+    if (!rows.length)
+      return setChildren(this.view("feeds"), [el("p", {}, "No feed has said anything yet.")]);
+    return setChildren(this.view("feeds"), [
+      el(
+        "table",
+        {},
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("th", { scope: "col" }, "Feed"),
+            el("th", { scope: "col" }, "State"),
+            el("th.num", { scope: "col" }, "Lag"),
+            el("th.num", { scope: "col" }, "Records"),
+            el("th", { scope: "col" }, "Newest"),
+            el("th", { scope: "col" }, "Says"),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          ...rows.map((one) =>
+            el(
+              "tr",
+              {},
+              el("td", {}, one.feed),
+              el(
+                "td",
+                {},
+                el(
+                  "span.state",
+                  { data: { level: one.level } },
+                  el("span.lamp", { "aria-hidden": "true" }),
+                  one.level === "ok" ? one.state : one.reason,
+                ),
+              ),
+              el("td.num", {}, latency(one.lag_ns / 1e6)),
+              el("td.num", {}, count(one.records)),
+              el(
+                "td",
+                { title: bothClocks(one.ts_event) },
+                one.ts_event.length > 9 ? clock(msOf(one.ts_event)) : "–",
+              ),
+              el("td.dim", {}, one.text),
+            ),
+          ),
+        ),
+      ),
+    ]);
   }
 
   draw_gaps({ gaps }) {
-    const ranges = gaps.ranges.map((one) => el("tr", {},
-      el("td", { title: "When this page noticed, on the exchange's clock" }, clock(one.atMs)), el("td", {}, `${one.root} ${one.channel}`),
-      el("td", {}, el("span.chip.bad", {}, one.left ? "missing" : "found"), ` seq ${one.from === one.to ? one.from : `${one.from} – ${one.to}`}`),
-      el("td.dim", {}, one.left ? `${count(one.left)} never reached this page (${one.why})` : "filled from history")));
-    const faults = gaps.faults.map((one) => el("tr", {},
-      el("td", { title: bothClocks(one.ts_event) }, clock(msOf(one.ts_event))), el("td", {}, one.symbol),
-      el("td", {}, el(`span.chip.${one.change === "opened" ? "warn" : "ok"}`, {}, one.change), ` ${one.reason}`), el("td.dim", {}, one.text)));
-    const before = [...gaps.before.values()].map((one) => `${one.root} ${one.channel} before seq ${one.to + 1}`);
-    const head = el("thead", {}, el("tr", {}, ...["Time", "Where", "What", "Said"].map((name) => el("th", { scope: "col" }, name))));
+    const ranges = gaps.ranges.map((one) =>
+      el(
+        "tr",
+        {},
+        el("td", { title: "When this page noticed, on the exchange's clock" }, clock(one.atMs)),
+        el("td", {}, `${one.root} ${one.channel}`),
+        el(
+          "td",
+          {},
+          el("span.chip.bad", {}, one.left ? "missing" : "found"),
+          ` seq ${one.from === one.to ? one.from : `${one.from} – ${one.to}`}`,
+        ),
+        el(
+          "td.dim",
+          {},
+          one.left
+            ? `${count(one.left)} never reached this page (${one.why})`
+            : "filled from history",
+        ),
+      ),
+    );
+    const faults = gaps.faults.map((one) =>
+      el(
+        "tr",
+        {},
+        el("td", { title: bothClocks(one.ts_event) }, clock(msOf(one.ts_event))),
+        el("td", {}, one.symbol),
+        el(
+          "td",
+          {},
+          el(`span.chip.${one.change === "opened" ? "warn" : "ok"}`, {}, one.change),
+          ` ${one.reason}`,
+        ),
+        el("td.dim", {}, one.text),
+      ),
+    );
+    const before = [...gaps.before.values()].map(
+      (one) => `${one.root} ${one.channel} before seq ${one.to + 1}`,
+    );
+    const head = el(
+      "thead",
+      {},
+      el(
+        "tr",
+        {},
+        ...["Time", "Where", "What", "Said"].map((name) => el("th", { scope: "col" }, name)),
+      ),
+    );
     setChildren(this.view("gaps"), [
-      ranges.length || faults.length ? el("table", {}, head, el("tbody", {}, ...ranges, ...faults)) : el("p", {}, "Nothing is missing and no instrument's data is at fault, as far as this page has seen."),
-      before.length ? el("p", {}, `Not held by the relay, older than what it sent: ${before.join("; ")}.`) : el("p"),
+      ranges.length || faults.length
+        ? el("table", {}, head, el("tbody", {}, ...ranges, ...faults))
+        : el(
+            "p",
+            {},
+            "Nothing is missing and no instrument's data is at fault, as far as this page has seen.",
+          ),
+      before.length
+        ? el("p", {}, `Not held by the relay, older than what it sent: ${before.join("; ")}.`)
+        : el("p"),
     ]);
   }
 
@@ -97,92 +181,54 @@ export class Quality {
     if (!this.plots.latency) {
       this.head = el("p");
       const place = el("div.plot");
-      view.replaceChildren(this.head, place, el("p", {}, el("span.buy", {}, "— median"), "  ", el("span.sell", {}, "— 99th percentile"), "  of the last 512 messages, once a second"));
+      view.replaceChildren(
+        this.head,
+        place,
+        el(
+          "p",
+          {},
+          el("span.buy", {}, "— median"),
+          "  ",
+          el("span.sell", {}, "— 99th percentile"),
+          "  of the last 512 messages, once a second",
+        ),
+      );
       this.plots.latency = new Plot(place, 130, () => ({
-        scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
-        axes: [{ values: (_, ticks) => ticks.map((t) => clock(t * 1000)) }, { values: (_, ticks) => ticks.map((ms) => latency(ms)), size: 58, space: 22 }],
-        series: [{}, { stroke: colour("buy"), width: 1.5, points: { show: false } }, { stroke: colour("sell"), width: 1.5, points: { show: false } }],
+        scales: {
+          x: { time: false },
+          y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] },
+        },
+        axes: [
+          { values: (_, ticks) => ticks.map((t) => clock(t * 1000)) },
+          { values: (_, ticks) => ticks.map((ms) => latency(ms)), size: 58, space: 22 },
+        ],
+        series: [
+          {},
+          { stroke: colour("buy"), width: 1.5, points: { show: false } },
+          { stroke: colour("sell"), width: 1.5, points: { show: false } },
+        ],
       }));
     }
     const error = serverClock.errorMs;
-    setText(this.head, found
-      ? `Worker to this screen, the last ${found.count}: p50 ${latency(found.p50)}, p99 ${latency(found.p99)}, longest ${latency(found.max)}. Clocks compared to ±${Number.isFinite(error) ? latency(error) : "unknown"}.`
-      : "No live message has come yet; what was sent on connecting does not count.");
+    setText(
+      this.head,
+      found
+        ? `Worker to this screen, the last ${found.count}: p50 ${latency(found.p50)}, p99 ${latency(found.p99)}, longest ${latency(found.max)}. Clocks compared to ±${Number.isFinite(error) ? latency(error) : "unknown"}.`
+        : "No live message has come yet; what was sent on connecting does not count.",
+    );
     const points = latencies.history;
-    this.plots.latency.set([points.map((p) => p.second), points.map((p) => p.p50), points.map((p) => p.p99)]);
-  }
-
-  /** Read a path while its tab is looked at, once a minute. */
-  async read(name, path) {
-    if (performance.now() - (this.asked[name] ?? -Infinity) < ASK_AGAIN_MS) return;
-    this.asked[name] = performance.now();
-    try {
-      this.found[name] = { value: await this.ask(path) };
-    } catch (error) {
-      this.found[name] = { error: error.message };
-    }
-    this.onChoose();
+    this.plots.latency.set([
+      points.map((p) => p.second),
+      points.map((p) => p.p50),
+      points.map((p) => p.p99),
+    ]);
   }
 
   draw_reliability() {
-    this.read("reliability", "/v1/reliability");
-    const { value, error } = this.found.reliability ?? {};
-    const view = this.view("reliability");
-    if (!value?.bins?.length) {
-      delete this.plots.reliability;
-      view.replaceChildren(el("p", {}, error ? `History cannot be read: ${error}` : value ? `${value.text[0].toUpperCase()}${value.text.slice(1)}. Once the market after a signal is measured, this compares what signals said with how often they were right.` : "Asking…"));
-      return;
-    }
-    const horizons = byHorizon(value.bins);
-    this.horizon = horizons.has(this.horizon) ? this.horizon : horizons.keys().next().value;
-    if (!this.plots.reliability) this.makeReliability(view, horizons, value.count);
-    const bins = horizons.get(this.horizon);
-    const xs = bins.map((bin) => bin.probability_mean);
-    this.plots.reliability.set([xs, xs, bins.map((bin) => bin.hit_ratio), bins.map((bin) => bin.hit_ratio_low), bins.map((bin) => bin.hit_ratio_high)]);
-  }
-
-  makeReliability(view, horizons, total) {
-    const choose = el("select", { "aria-label": "Horizon", onchange: (event) => { this.horizon = Number(event.target.value); this.draw_reliability(); } },
-      ...[...horizons.keys()].map((horizon) => el("option", { value: horizon }, duration(horizon))));
-    const place = el("div.plot");
-    view.replaceChildren(el("p.plot-head", {}, choose, ` ${count(total)} outcomes. How often signals were right, by what they said; on the dashed line as often as they said.`), place);
-    this.plots.reliability = new Plot(place, 170, () => ({
-      scales: { x: { time: false, range: [0, 1] }, y: { range: [0, 1] } },
-      axes: [{ values: shares }, { values: shares, size: 46 }],
-      series: [{}, { stroke: colour("dim"), dash: [4, 4], points: { show: false } },
-        { stroke: colour("buy"), width: 2, points: { show: true, size: 7 } }, UNDRAWN, UNDRAWN],
-      hooks: { draw: [whiskers(3, 4, () => colour("buy"))] },
-    }));
+    this.outcomes.drawReliability();
   }
 
   draw_markout() {
-    this.read("markout", `/v1/outcomes?limit=${OUTCOMES_ASKED}`);
-    const { value, error } = this.found.markout ?? {};
-    const view = this.view("markout");
-    const points = markoutOf((value?.items ?? []).map((row) => row.data));
-    if (!points.length) {
-      delete this.plots.markout;
-      view.replaceChildren(el("p", {}, error ? `History cannot be read: ${error}` : value ? "No outcomes yet. Once they are measured, this shows how the price went on after signals, in ticks and in their direction." : "Asking…"));
-      return;
-    }
-    if (!this.plots.markout) this.makeMarkout(view, points);
-    this.plots.markout.set([points.map((p) => Math.log10(p.horizon)), points.map((p) => p.mean), points.map((p) => p.low), points.map((p) => p.high)]);
+    this.outcomes.drawMarkout();
   }
-
-  makeMarkout(view, points) {
-    const place = el("div.plot");
-    const told = points.map((p) => `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`).join(" · ");
-    view.replaceChildren(el("p", {}, told), place);
-    const at = (value) => duration(10 ** value);
-    this.plots.markout = new Plot(place, 150, () => ({
-      scales: { x: { time: false } },
-      axes: [{ values: (_, ticks) => ticks.map(at) }, { values: (_, ticks) => ticks.map((t) => signed(t, 1)), size: 46 }],
-      series: [{}, { stroke: colour("buy"), width: 2, points: { show: true, size: 7 } }, UNDRAWN, UNDRAWN],
-      hooks: { draw: [whiskers(2, 3, () => colour("buy"))] },
-    }));
-  }
-}
-
-function shares(_, ticks) {
-  return ticks.map((tick) => `${percent(tick)} %`);
 }

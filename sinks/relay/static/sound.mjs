@@ -9,7 +9,13 @@ const PAUSE_MS = 250;
 export class Notices {
   constructor(onOpen) {
     this.onOpen = onOpen;
-    this.wants = { sound: false, notice: false, strength: "HIGH", kinds: Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, true])), ...saved() };
+    this.wants = {
+      sound: false,
+      notice: false,
+      strength: "HIGH",
+      kinds: Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, true])),
+      ...saved(),
+    };
     this.isMuted = false;
     this.soundedMs = 0;
   }
@@ -26,14 +32,23 @@ export class Notices {
   /** A signal opened just now. */
   tell(signal) {
     const { sound, notice, strength, kinds } = this.wants;
-    if (this.isMuted || kinds[signal.kind] === false || strengthRank(signal.strength) < strengthRank(strength)) return;
+    if (
+      this.isMuted ||
+      kinds[signal.kind] === false ||
+      strengthRank(signal.strength) < strengthRank(strength)
+    )
+      return;
     if (sound) this.sound(sideOf(signal.side).sign);
-    if (notice && "Notification" in window && Notification.permission === "granted") this.notice(signal);
+    if (notice && "Notification" in window && Notification.permission === "granted")
+      this.notice(signal);
   }
 
   notice(signal) {
     const title = `${signal.contract.symbol} ${sideOf(signal.side).name} ${percent(signal.probability)} %`;
-    const shown = new Notification(title, { body: `${kindOf(signal.kind).name} · ${words(signal.strength)} · ${signal.reasons[0] ?? ""}`, tag: signal.id });
+    const shown = new Notification(title, {
+      body: `${kindOf(signal.kind).name} · ${words(signal.strength)} · ${signal.reasons[0] ?? ""}`,
+      tag: signal.id,
+    });
     shown.onclick = () => {
       window.focus();
       this.onOpen(signal.id);

@@ -16,7 +16,12 @@ export function drawStage(chart) {
   const newest = one?.seconds.at(-1);
   setText(byId("symbol"), one?.symbol ?? page.chosenRoot ?? "–");
   setText(byId("price"), newest ? priceText(newest.last ?? newest.mid, one.tick) : "–");
-  setText(byId("quote"), newest && newest.bid !== null && newest.ask !== null ? `${count(newest.bidSize)} @ ${priceText(newest.bid, one.tick)}  ×  ${priceText(newest.ask, one.tick)} @ ${count(newest.askSize)}` : "");
+  setText(
+    byId("quote"),
+    newest && newest.bid !== null && newest.ask !== null
+      ? `${count(newest.bidSize)} @ ${priceText(newest.bid, one.tick)}  ×  ${priceText(newest.ask, one.tick)} @ ${count(newest.askSize)}`
+      : "",
+  );
   drawNow();
   drawChartNote(one, newest);
   if (page.isTwin) drawTwin();
@@ -26,7 +31,12 @@ function drawNow() {
   const best = page.chosenRoot ? strongestOpen(page.chosenRoot) : null;
   const now = byId("now");
   now.dataset.side = best?.side ?? "";
-  setText(now, best ? `${sideOf(best.side).arrow} ${sideOf(best.side).name.toUpperCase()} ${percent(best.probability)} % ${kindOf(best.kind).name.toLowerCase()}` : "");
+  setText(
+    now,
+    best
+      ? `${sideOf(best.side).arrow} ${sideOf(best.side).name.toUpperCase()} ${percent(best.probability)} % ${kindOf(best.kind).name.toLowerCase()}`
+      : "",
+  );
   now.title = best ? `Strongest open signal, since ${clock(msOf(best.ts_opened))}` : "";
 }
 
@@ -35,23 +45,37 @@ function drawChartNote(one, newest) {
   if (!newest) return setText(byId("chart-note"), "");
   const idleMs = page.now - (page.pressureMs.get(page.chosenRoot) ?? page.now);
   const stale = idleMs > 5_000 ? `last change ${duration(idleMs / 1000)} ago · ` : "";
-  const faults = page.gaps.spans(page.chosenRoot, one.frontId).some((span) => span.to === null) ? "data at fault now · " : "";
+  const faults = page.gaps.spans(page.chosenRoot, one.frontId).some((span) => span.to === null)
+    ? "data at fault now · "
+    : "";
   const hasLevels = one.seconds.some((second) => second.levels);
-  return setText(byId("chart-note"), `${faults}${stale}prices from ${clock(one.seconds[0].t * 1000)}; history before is not held${hasLevels ? "" : " · no resting sizes came"}`);
+  return setText(
+    byId("chart-note"),
+    `${faults}${stale}prices from ${clock(one.seconds[0].t * 1000)}; history before is not held${hasLevels ? "" : " · no resting sizes came"}`,
+  );
 }
 
 function emptyText() {
   const preparing = isPreparing();
   if (preparing) return `Preparing\n${preparing.text}`;
   if (page.link.name !== "connected") return "";
-  return page.epoch ? "No price of this root has come yet." : "Connected. No worker has sent anything yet.";
+  return page.epoch
+    ? "No price of this root has come yet."
+    : "Connected. No worker has sent anything yet.";
 }
 
 export function drawLegend(second) {
   const one = page.markets.get(page.chosenRoot);
-  if (!second || second.mid === undefined) return setText(byId("legend"), second ? `${clock(second.t * 1000)}  nothing changed, or nothing came` : "");
+  if (!second || second.mid === undefined)
+    return setText(
+      byId("legend"),
+      second ? `${clock(second.t * 1000)}  nothing changed, or nothing came` : "",
+    );
   const at = (value) => priceText(value, one?.tick);
-  return setText(byId("legend"), `${clock(second.t * 1000)}  last ${at(second.last)}  bid ${at(second.bid)}  ask ${at(second.ask)}  bought ${second.buy ?? "–"}  sold ${second.sell ?? "–"}  net ${second.buy === null ? "–" : signed(second.buy - second.sell)}`);
+  return setText(
+    byId("legend"),
+    `${clock(second.t * 1000)}  last ${at(second.last)}  bid ${at(second.bid)}  ask ${at(second.ask)}  bought ${second.buy ?? "–"}  sold ${second.sell ?? "–"}  net ${second.buy === null ? "–" : signed(second.buy - second.sell)}`,
+  );
 }
 
 export function drawTwin() {

@@ -32,12 +32,17 @@ export class Tape {
       const one = this.executions[i];
       if (root && one.root !== root) continue;
       ofRoot += 1;
-      if (one.size >= this.sizeMin && one.tags.some((tag) => this.tags.has(tag) || !TAGS[tag])) wanted.push(this.row(one));
+      if (one.size >= this.sizeMin && one.tags.some((tag) => this.tags.has(tag) || !TAGS[tag]))
+        wanted.push(this.row(one));
     }
     const kept = new Set(wanted);
     for (const [key, row] of this.rows) if (!kept.has(row)) this.rows.delete(key);
     setChildren(this.body, wanted);
-    this.empty.textContent = wanted.length ? "" : ofRoot ? "Nothing of this size and kind." : "No notable execution of this root yet.";
+    this.empty.textContent = wanted.length
+      ? ""
+      : ofRoot
+        ? "Nothing of this size and kind."
+        : "No notable execution of this root yet.";
   }
 
   row(one) {
@@ -53,12 +58,25 @@ function rowOf(one) {
   const isOnePrice = one.price_first === one.price_last;
   const hidden = one.hidden ? `, ${count(one.hidden)} hidden, ${count(one.refills)} refills` : "";
   const title = `${one.symbol} order ${one.order_id}, sequence ${one.sequence_first} – ${one.sequence_last}, met ${count(one.fill_count)} orders${hidden}`;
-  return el(`tr${one.size >= 100 ? ".big" : ""}`, { title },
+  return el(
+    `tr${one.size >= 100 ? ".big" : ""}`,
+    { title },
     el("td", { title: bothClocks(one.ts_event) }, clockMs(msOf(one.ts_event))),
-    el("td", {}, ...one.tags.map((tag) => el("span.tag", { title: words(tag), "aria-label": words(tag) }, TAGS[tag]?.letter ?? tag))),
+    el(
+      "td",
+      {},
+      ...one.tags.map((tag) =>
+        el("span.tag", { title: words(tag), "aria-label": words(tag) }, TAGS[tag]?.letter ?? tag),
+      ),
+    ),
     el("td.dim", {}, one.symbol),
     el(`td.num.${one.side}`, {}, `${side.arrow} ${count(one.size)}`),
     el("td.num", {}, isOnePrice ? one.price_first : `${one.price_first} → ${one.price_last}`),
     el("td.num.dim", {}, one.levels > 1 ? String(one.levels) : "·"),
-    el("td.wide.dim", {}, `${words(one.aggressor)}${one.hidden ? ` · ${count(one.hidden)} hidden` : ""}`));
+    el(
+      "td.wide.dim",
+      {},
+      `${words(one.aggressor)}${one.hidden ? ` · ${count(one.hidden)} hidden` : ""}`,
+    ),
+  );
 }

@@ -8,7 +8,10 @@ import { sideOf } from "./words.mjs";
 
 export function drawTop() {
   page.now = nowMs();
-  const found = page.feeds.judge(page.link, page.now, { hasData: page.markets.size > 0, openGaps: page.gaps.open.size });
+  const found = page.feeds.judge(page.link, page.now, {
+    hasData: page.markets.size > 0,
+    openGaps: page.gaps.open.size,
+  });
   const mode = byId("mode");
   setText(mode, found.mode);
   mode.dataset.mode = found.mode;
@@ -24,14 +27,18 @@ export function drawTop() {
   const newest = newestMs();
   const at = byId("clock");
   setText(at, newest ? `${clock(newest)} CT` : "");
-  at.title = newest ? `Newest data: ${day(newest)} ${clock(newest)} Chicago, ${new Date(newest).toISOString().slice(0, 19).replace("T", " ")} UTC` : "";
+  at.title = newest
+    ? `Newest data: ${day(newest)} ${clock(newest)} Chicago, ${new Date(newest).toISOString().slice(0, 19).replace("T", " ")} UTC`
+    : "";
   setText(byId("session"), page.epoch ? `run ${page.epoch}` : "");
 }
 
 function newestMs() {
   let newest = 0;
-  for (const { status } of page.feeds.byName.values()) newest = Math.max(newest, msOf(status.ts_event));
-  for (const one of page.markets.values()) newest = Math.max(newest, (one.seconds.at(-1)?.t ?? 0) * 1000);
+  for (const { status } of page.feeds.byName.values())
+    newest = Math.max(newest, msOf(status.ts_event));
+  for (const one of page.markets.values())
+    newest = Math.max(newest, (one.seconds.at(-1)?.t ?? 0) * 1000);
   return newest;
 }
 
@@ -64,7 +71,10 @@ export class RootBar {
 
   draw() {
     const roots = rootsInOrder().slice(0, ROOTS_MAX);
-    setChildren(this.element, roots.map((root, i) => this.filled(root, i)));
+    setChildren(
+      this.element,
+      roots.map((root, i) => this.filled(root, i)),
+    );
     for (const root of this.buttons.keys()) if (!page.markets.has(root)) this.buttons.delete(root);
   }
 
@@ -80,13 +90,21 @@ export class RootBar {
     setText(button.flag, best ? `${side.arrow} ${percent(best.probability)}` : "");
     button.flag.className = `flag ${best?.side ?? ""}`;
     button.element.setAttribute("aria-pressed", String(root === page.chosenRoot));
-    button.element.setAttribute("aria-label", `${root} ${price}${best ? `, ${side.name} ${percent(best.probability)} percent` : ""}`);
+    button.element.setAttribute(
+      "aria-label",
+      `${root} ${price}${best ? `, ${side.name} ${percent(best.probability)} percent` : ""}`,
+    );
     return button.element;
   }
 
   make(root) {
     const [key, price, flag] = [el("span.key"), el("span.at.figures"), el("span.flag")];
-    const element = el("button.root", { type: "button", onclick: () => this.onChoose(root) }, el("span", {}, key, el("span.name", {}, root), flag), price);
+    const element = el(
+      "button.root",
+      { type: "button", onclick: () => this.onChoose(root) },
+      el("span", {}, key, el("span.name", {}, root), flag),
+      price,
+    );
     const button = { element, key, price, flag };
     this.buttons.set(root, button);
     return button;

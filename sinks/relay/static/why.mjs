@@ -1,13 +1,12 @@
 /** The drawer that says why: what was seen, against what, and how it adds up. */
 
 import { el } from "./dom.mjs";
-import { bothClocks, clock, clockMs, compact, count, duration, figure, msOf, oneIn, percent, signed } from "./format.mjs";
+import { card, fact } from "./evidence.mjs";
+import { bothClocks, clock, clockMs, compact, count, figure, msOf, percent } from "./format.mjs";
 import { glyph } from "./glyph.mjs";
 import { meter } from "./list.mjs";
+import { sum } from "./sum.mjs";
 import { kindOf, lifeOf, sideOf, words } from "./words.mjs";
-
-/** Sums are rounded to six decimals each. */
-export const SUM_TOLERANCE = 1e-4;
 
 export class WhyDrawer {
   constructor(element, { onClose }) {
@@ -43,150 +42,205 @@ export class WhyDrawer {
   top(signal) {
     const [kind, side, life] = [kindOf(signal.kind), sideOf(signal.side), lifeOf(signal)];
     const name = `${side.arrow} ${side.name.toUpperCase()} ${signal.contract.symbol}`;
-    return el("div.top", {},
-      el(`span.${signal.side}`, {}, glyph(signal.kind, { sign: side.sign, opacity: 0.2 + 0.8 * signal.probability })),
-      el("div", {},
-        el("h2", { id: "why-title" }, el(`span.${signal.side}${life === "retracted" ? ".struck" : ""}`, {}, name), ` · ${kind.name}`),
-        el("p.sub.figures", { title: bothClocks(signal.ts_opened) }, `${signal.root} · opened ${clockMs(msOf(signal.ts_opened))} Chicago · revision ${signal.revision}, ${words(signal.change)}`)),
-      el("button", { type: "button", id: "why-close", title: "Close (Esc)", onclick: () => this.onClose() }, "Close"));
+    return el(
+      "div.top",
+      {},
+      el(
+        `span.${signal.side}`,
+        {},
+        glyph(signal.kind, { sign: side.sign, opacity: 0.2 + 0.8 * signal.probability }),
+      ),
+      el(
+        "div",
+        {},
+        el(
+          "h2",
+          { id: "why-title" },
+          el(`span.${signal.side}${life === "retracted" ? ".struck" : ""}`, {}, name),
+          ` · ${kind.name}`,
+        ),
+        el(
+          "p.sub.figures",
+          { title: bothClocks(signal.ts_opened) },
+          `${signal.root} · opened ${clockMs(msOf(signal.ts_opened))} Chicago · revision ${signal.revision}, ${words(signal.change)}`,
+        ),
+      ),
+      el(
+        "button",
+        { type: "button", id: "why-close", title: "Close (Esc)", onclick: () => this.onClose() },
+        "Close",
+      ),
+    );
   }
 
   body(signal, revisions) {
     const body = el("div.body", { tabindex: "0", role: "region", "aria-label": "Evidence" });
-    body.append(el("div.whole", {},
-      el("div.said", {}, headline(signal), ...remarks(signal),
-        el("h3", {}, "In words"), el("ul.reasons", {}, ...signal.reasons.map((reason) => el("li", {}, reason))),
-        el("h3", {}, "How it adds up"), sum(signal)),
-      el("div.seen", {}, el("h3", {}, `Evidence (${signal.evidence.length})`), ...signal.evidence.map((one) => card(one, signal))),
-      el("div.from", {}, el("h3", {}, "Contract and provenance"), provenance(signal),
-        el("h3", {}, `Revisions (${revisions.length}${revisions[0].revision > 1 ? " held" : ""})`), timeline(signal, revisions),
-        el("p.actions", {}, copyButton("Copy id", signal.id), copyButton("Copy as JSON", JSON.stringify(signal, null, 2))))));
+    body.append(
+      el(
+        "div.whole",
+        {},
+        el(
+          "div.said",
+          {},
+          headline(signal),
+          ...remarks(signal),
+          el("h3", {}, "In words"),
+          el("ul.reasons", {}, ...signal.reasons.map((reason) => el("li", {}, reason))),
+          el("h3", {}, "How it adds up"),
+          sum(signal),
+        ),
+        el(
+          "div.seen",
+          {},
+          el("h3", {}, `Evidence (${signal.evidence.length})`),
+          ...signal.evidence.map((one) => card(one, signal)),
+        ),
+        el(
+          "div.from",
+          {},
+          el("h3", {}, "Contract and provenance"),
+          provenance(signal),
+          el(
+            "h3",
+            {},
+            `Revisions (${revisions.length}${revisions[0].revision > 1 ? " held" : ""})`,
+          ),
+          timeline(signal, revisions),
+          el(
+            "p.actions",
+            {},
+            copyButton("Copy id", signal.id),
+            copyButton("Copy as JSON", JSON.stringify(signal, null, 2)),
+          ),
+        ),
+      ),
+    );
     return body;
   }
 }
 
 function headline(signal) {
-  return el("div.headline.figures", {},
-    el(`span.big.${signal.side}${lifeOf(signal) === "retracted" ? ".struck" : ""}`, {}, `${percent(signal.probability)} %`),
+  return el(
+    "div.headline.figures",
+    {},
+    el(
+      `span.big.${signal.side}${lifeOf(signal) === "retracted" ? ".struck" : ""}`,
+      {},
+      `${percent(signal.probability)} %`,
+    ),
     el(`span.range.${signal.side}`, {}, meter(signal).bar),
-    el("span.dim", {}, signal.calibration === "uncalibrated" ? "no interval yet" : `${percent(signal.probability_low)} – ${percent(signal.probability_high)} %`),
+    el(
+      "span.dim",
+      {},
+      signal.calibration === "uncalibrated"
+        ? "no interval yet"
+        : `${percent(signal.probability_low)} – ${percent(signal.probability_high)} %`,
+    ),
     el("span", {}, words(signal.strength)),
     el("span.action", { data: { action: signal.action } }, signal.action),
-    el("span.dim", {}, `${signal.size ? `${count(signal.size)} contracts at ` : "at "}${signal.price}`));
+    el(
+      "span.dim",
+      {},
+      `${signal.size ? `${count(signal.size)} contracts at ` : "at "}${signal.price}`,
+    ),
+  );
 }
 
 function remarks(signal) {
   const found = [];
-  if (lifeOf(signal) === "retracted") found.push(el("p.notice.bad", {}, "Retracted: the data behind it proved bad. It stays here so that nobody wonders where it went."));
-  if (signal.calibration === "uncalibrated") found.push(el("p.notice", {}, "Uncalibrated: the percentage orders signals, but no outcomes yet say how often such a signal is right."));
-  if (signal.baseline === "WARMING") found.push(el("p.notice", {}, `Warming: the baseline holds ${signal.baseline_sessions} sessions, so only evidence with fixed thresholds counts.`));
-  if (signal.quality < 0.9) found.push(el("p.notice", {}, `Feed quality was ${percent(signal.quality)} % at this point.`));
+  if (lifeOf(signal) === "retracted")
+    found.push(
+      el(
+        "p.notice.bad",
+        {},
+        "Retracted: the data behind it proved bad. It stays here so that nobody wonders where it went.",
+      ),
+    );
+  if (signal.calibration === "uncalibrated")
+    found.push(
+      el(
+        "p.notice",
+        {},
+        "Uncalibrated: the percentage orders signals, but no outcomes yet say how often such a signal is right.",
+      ),
+    );
+  if (signal.baseline === "WARMING")
+    found.push(
+      el(
+        "p.notice",
+        {},
+        `Warming: the baseline holds ${signal.baseline_sessions} sessions, so only evidence with fixed thresholds counts.`,
+      ),
+    );
+  if (signal.quality < 0.9)
+    found.push(el("p.notice", {}, `Feed quality was ${percent(signal.quality)} % at this point.`));
   return found;
-}
-
-/** Parts of the log-odds on one axis, each beginning where the one before ended. */
-export function partsOf(signal) {
-  let at = 0;
-  const parts = [{ name: "prior", value: signal.bias }, ...signal.contributions.map((one) => ({ name: words(one.detector), value: one.log_odds }))];
-  const placed = parts.map((part) => ({ ...part, from: at, to: (at += part.value) }));
-  return { parts: placed, total: at, isWhole: Math.abs(at - signal.log_odds) <= SUM_TOLERANCE * (1 + parts.length) };
-}
-
-function sum(signal) {
-  const { parts, total, isWhole } = partsOf(signal);
-  const ends = [0, ...parts.map((part) => part.to)];
-  const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const place = (value) => `${((value - low) / (high - low || 1)) * 100}%`;
-  const width = (value) => `${(Math.abs(value) / (high - low || 1)) * 100}%`;
-  const track = (from, value, kind) => el("div.track", { "aria-hidden": "true" },
-    el("span.axis", { style: { left: place(0) } }),
-    el(`span.part.${kind}`, { style: { left: place(Math.min(from, from + value)), width: width(value) } }));
-  const line = (name, from, value, kind, extra = "") => [
-    el(`span${extra}`, {}, name), track(from, value, kind), el(`span.num.figures${extra}`, {}, signed(value, 2)),
-  ];
-  const rows = parts.flatMap((part) => line(part.name, part.from, part.value, part.value >= 0 ? "plus" : "minus"));
-  const said = `log-odds ${signed(signal.log_odds, 2)}, that is ${percent(1 / (1 + Math.exp(-signal.log_odds)))} % before calibration`;
-  return el("div", { id: "why-sum", data: { id: signal.id, total: total.toFixed(6), logOdds: String(signal.log_odds), whole: String(isWhole) } },
-    el("div.sum", {}, ...rows, ...line("sum", 0, total, "total", ".total-row")),
-    el("p.dim", {}, signal.calibration === "uncalibrated" ? said.replace(" before calibration", "") : said),
-    isWhole ? null : el("p.notice.bad", {}, `These parts add up to ${total.toFixed(4)}, but the signal says ${signal.log_odds.toFixed(4)}.`));
-}
-
-function card(one, signal) {
-  const side = sideOf(one.side);
-  const usual = one.structural
-    ? "a fixed threshold, no baseline"
-    : `this half-hour of the last ${signal.baseline_sessions} sessions`;
-  return el("article.card", {},
-    el("div.title", {}, el("b", {}, words(one.detector)), el(`span.${one.side}`, {}, `${side.arrow} ${side.name}`),
-      el("span.chip", {}, one.structural ? "structural" : "against baseline"),
-      el("span.dim.figures", {}, one.window_s ? `over ${duration(one.window_s)}` : "one event")),
-    el("p.text", {}, one.text),
-    beyond(one),
-    el("dl.facts", {},
-      fact("Measured", `${figure(one.measure)} ${one.unit}`),
-      fact("Threshold", `${figure(one.threshold)} ${one.unit}`),
-      one.z === null ? fact("z", "–", "Structural evidence, or the baseline is still warming") : fact("z", signed(one.z, 1)),
-      one.tail_p === null ? fact("At least as extreme", "–") : fact("At least as extreme", `${oneIn(one.tail_p)} the baseline`, String(one.tail_p)),
-      fact("Compared with", usual),
-      fact("Strength", `${one.strength.toFixed(1)} of 6`),
-      fact("Size", one.size ? `${count(one.size)} contracts` : "–"), fact("Price", one.price),
-      fact("Contract", one.symbol), fact("Feed quality", `${percent(one.quality)} %`),
-      fact("Seen", spanOf(one), `${bothClocks(one.ts_first)} to ${bothClocks(one.ts_last)}`),
-      fact("Feed sequence", one.sequence_first === one.sequence_last ? String(one.sequence_first) : `${one.sequence_first} – ${one.sequence_last}`),
-      one.order_ids.length ? fact(`Order ids${one.order_ids.length === 20 ? " (first 20)" : ""}`, el("span.ids", {}, ...one.order_ids.map((id) => el("span", {}, id))), null, true) : null));
-}
-
-function spanOf(one) {
-  const [first, last] = [clockMs(msOf(one.ts_first)), clockMs(msOf(one.ts_last))];
-  return first === last ? first : `${first} – ${last}`;
-}
-
-/** How far the measure lies beyond its threshold. */
-function beyond(one) {
-  const [measure, threshold] = [Math.abs(one.measure), Math.abs(one.threshold)];
-  const most = Math.max(measure, threshold, 1e-9) * 1.08;
-  return el(`div.beyond.${one.side}`, { role: "img", "aria-label": `measured ${figure(one.measure)}, threshold ${figure(one.threshold)} ${one.unit}` },
-    el("span.reach", { style: { width: `${(measure / most) * 100}%` } }),
-    el("span.limit", { style: { left: `${(threshold / most) * 100}%` }, title: "threshold" }));
-}
-
-function fact(name, value, title = null, isWide = false) {
-  return el(`div${isWide ? ".wide-fact" : ""}`, {}, el("dt", {}, name), el("dd.figures-wrap", { title }, value));
 }
 
 function provenance(signal) {
   const { contract } = signal;
-  return el("dl.facts", {},
+  return el(
+    "dl.facts",
+    {},
     fact("Contract", `${contract.symbol} (${contract.instrument_id})`),
     fact("Tick", contract.tick === null ? "not said by the feed" : contract.tick),
-    fact("Tick value", contract.tick_value === null ? "unknown" : `${figure(contract.tick_value)} ${contract.currency}`),
-    fact("Notional", contract.notional === null ? "unknown" : `${compact(contract.notional)} ${contract.currency}`, contract.notional === null ? null : count(contract.notional)),
+    fact(
+      "Tick value",
+      contract.tick_value === null
+        ? "unknown"
+        : `${figure(contract.tick_value)} ${contract.currency}`,
+    ),
+    fact(
+      "Notional",
+      contract.notional === null ? "unknown" : `${compact(contract.notional)} ${contract.currency}`,
+      contract.notional === null ? null : count(contract.notional),
+    ),
     fact("Baseline", `${signal.baseline}, ${signal.baseline_sessions} sessions`),
     fact("Calibration", signal.calibration),
     fact("Feed quality", `${percent(signal.quality)} %`),
     fact("Parameters", signal.params),
     fact("Stream position", `${signal.root} seq ${signal.seq}`),
-    fact("Signal id", el("span.ids", {}, signal.id)));
+    fact("Signal id", el("span.ids", {}, signal.id)),
+  );
 }
 
 function timeline(signal, revisions) {
   const newest = signal.revision;
-  return el("ol.timeline", {}, ...revisions.map((one) => el("li", { data: { change: one.change } },
-    el("span.figures", { title: bothClocks(one.ts_event) }, clock(msOf(one.ts_event))),
-    el(`span${one.change === "retracted" ? ".chip.bad" : ""}`, {}, words(one.change)),
-    el("span.figures.dim", {}, `r${one.revision}${one.revision === newest ? " now" : ""} · ${percent(one.probability)} % · ${words(one.strength)} · ${count(one.size)} at ${one.price}`))));
+  return el(
+    "ol.timeline",
+    {},
+    ...revisions.map((one) =>
+      el(
+        "li",
+        { data: { change: one.change } },
+        el("span.figures", { title: bothClocks(one.ts_event) }, clock(msOf(one.ts_event))),
+        el(`span${one.change === "retracted" ? ".chip.bad" : ""}`, {}, words(one.change)),
+        el(
+          "span.figures.dim",
+          {},
+          `r${one.revision}${one.revision === newest ? " now" : ""} · ${percent(one.probability)} % · ${words(one.strength)} · ${count(one.size)} at ${one.price}`,
+        ),
+      ),
+    ),
+  );
 }
 
 function copyButton(text, content) {
-  return el("button", { type: "button", onclick: async (event) => {
-    const button = event.currentTarget;
-    try {
-      await navigator.clipboard.writeText(content);
-      button.textContent = "Copied";
-    } catch {
-      // No clipboard without https beyond this machine; the text can still be selected.
-      button.textContent = "This browser does not allow it";
-    }
-  } }, text);
+  return el(
+    "button",
+    {
+      type: "button",
+      onclick: async (event) => {
+        const button = event.currentTarget;
+        try {
+          await navigator.clipboard.writeText(content);
+          button.textContent = "Copied";
+        } catch {
+          // No clipboard without https beyond this machine; the text can still be selected.
+          button.textContent = "This browser does not allow it";
+        }
+      },
+    },
+    text,
+  );
 }

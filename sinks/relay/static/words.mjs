@@ -1,11 +1,26 @@
 /** The words and marks of the page: kinds, sides, strengths. */
 
 export const KINDS = {
-  sweep: { letter: "S", name: "Sweep", shape: "triangle", text: "one aggressor took several levels" },
+  sweep: {
+    letter: "S",
+    name: "Sweep",
+    shape: "triangle",
+    text: "one aggressor took several levels",
+  },
   iceberg: { letter: "I", name: "Iceberg", shape: "diamond", text: "hidden size refilled a level" },
   stop_run: { letter: "T", name: "Stop run", shape: "star", text: "stops were elected in a row" },
-  pressure: { letter: "P", name: "Pressure", shape: "circle", text: "one-sided flow beyond the usual" },
-  absorption: { letter: "A", name: "Absorption", shape: "square", text: "flow was met without a move" },
+  pressure: {
+    letter: "P",
+    name: "Pressure",
+    shape: "circle",
+    text: "one-sided flow beyond the usual",
+  },
+  absorption: {
+    letter: "A",
+    name: "Absorption",
+    shape: "square",
+    text: "flow was met without a move",
+  },
   large: { letter: "L", name: "Large", shape: "hexagon", text: "single orders beyond the usual" },
 };
 const UNKNOWN = { letter: "?", name: "", shape: "pentagon", text: "" };

@@ -14,25 +14,61 @@ const { beside } = await import(`${STATIC}list.mjs`);
 const { LEVEL_SECONDS_MAX, Market, SECONDS_MAX } = await import(`${STATIC}market.mjs`);
 const { netOf } = await import(`${STATIC}pressure.mjs`);
 const { REVISIONS_MAX, SignalBook } = await import(`${STATIC}signals.mjs`);
-const { partsOf } = await import(`${STATIC}why.mjs`);
+const { partsOf } = await import(`${STATIC}sum.mjs`);
 
 const NS = "000000000";
 const signal = (n, more = {}) => ({
-  id: `s${n}`, revision: 1, seq: n, change: "opened", root: "ES", kind: "stop_run", side: "buy", action: "LONG", strength: "HIGH",
-  ts_event: `17103384${String(n).padStart(5, "0")}000000`, ts_opened: `17103384${String(n).padStart(5, "0")}000000`,
-  price: "5000", probability: 0.7, size: 5, log_odds: 0.8, contract: { symbol: "ESH4" }, ...more,
+  id: `s${n}`,
+  revision: 1,
+  seq: n,
+  change: "opened",
+  root: "ES",
+  kind: "stop_run",
+  side: "buy",
+  action: "LONG",
+  strength: "HIGH",
+  ts_event: `17103384${String(n).padStart(5, "0")}000000`,
+  ts_opened: `17103384${String(n).padStart(5, "0")}000000`,
+  price: "5000",
+  probability: 0.7,
+  size: 5,
+  log_odds: 0.8,
+  contract: { symbol: "ESH4" },
+  ...more,
 });
 const front = (second, more = {}) => ({
-  root: "ES", ts_event: `${1_710_000_000 + second}${NS}`,
-  instruments: [{ instrument_id: 1, symbol: "ESH4", front: true, bid: "5000", ask: "5000.25", last: "5000.25", bid_size: 4, ask_size: 5, volume_buy: 2, volume_sell: 1,
-    levels: [{ price: "5000", bid_size: 4, ask_size: 0 }, { price: "5000.25", bid_size: 0, ask_size: 5 }], windows: { 5: { buy: 2, sell: 1 } }, ...more }],
+  root: "ES",
+  ts_event: `${1_710_000_000 + second}${NS}`,
+  instruments: [
+    {
+      instrument_id: 1,
+      symbol: "ESH4",
+      front: true,
+      bid: "5000",
+      ask: "5000.25",
+      last: "5000.25",
+      bid_size: 4,
+      ask_size: 5,
+      volume_buy: 2,
+      volume_sell: 1,
+      levels: [
+        { price: "5000", bid_size: 4, ask_size: 0 },
+        { price: "5000.25", bid_size: 0, ask_size: 5 },
+      ],
+      windows: { 5: { buy: 2, sell: 1 } },
+      ...more,
+    },
+  ],
 });
 
 test("instants keep their order and their nanoseconds", () => {
   assert.equal(format.msOf("1710338400123456789"), 1710338400123);
   assert.ok(format.compareNs("999", "1000") < 0);
   assert.ok(format.compareNs("1710338400123456789", "1710338400123456788") > 0);
-  assert.equal(format.bothClocks("1710338400123456789"), "2024-03-13 09:00:00 Chicago · 2024-03-13 14:00:00.123456789 UTC");
+  assert.equal(
+    format.bothClocks("1710338400123456789"),
+    "2024-03-13 09:00:00 Chicago · 2024-03-13 14:00:00.123456789 UTC",
+  );
 });
 
 test("the exchange's clock knows summer and winter", () => {
@@ -42,9 +78,19 @@ test("the exchange's clock knows summer and winter", () => {
 
 test("figures say neither more nor less than is known", () => {
   assert.deepEqual([0, 0.004, 0.5, 0.995, 1].map(format.percent), ["0", "<1", "50", ">99", "100"]);
-  assert.deepEqual([120, -35, 0, -0.001].map((v) => format.signed(v)), ["+120", "−35", "0", "0"]);
+  assert.deepEqual(
+    [120, -35, 0, -0.001].map((v) => format.signed(v)),
+    ["+120", "−35", "0", "0"],
+  );
   assert.equal(format.oneIn(0.00012345), "1 in 8,100 of");
-  assert.deepEqual([5, 60, 90, 300, 900, 7200].map(format.duration), ["5 s", "1 min", "90 s", "5 min", "15 min", "2.0 h"]);
+  assert.deepEqual([5, 60, 90, 300, 900, 7200].map(format.duration), [
+    "5 s",
+    "1 min",
+    "90 s",
+    "5 min",
+    "15 min",
+    "2.0 h",
+  ]);
   assert.deepEqual([0.25, 0.01, 1, 0.015625].map(format.decimalsOf), [2, 2, 0, 6]);
 });
 
@@ -54,8 +100,17 @@ test("a signal book keeps the newest revision and the order of opening", () => {
   assert.equal(book.offer(signal(2)), "opened");
   assert.equal(book.offer(signal(1, { revision: 3, seq: 3, probability: 0.9 })), "revised");
   assert.equal(book.offer(signal(1, { revision: 2, seq: 2 })), "old");
-  assert.deepEqual(book.newestFirst().map((s) => [s.id, s.probability]), [["s2", 0.7], ["s1", 0.9]]);
-  assert.deepEqual(book.get("s1").revisions.map((r) => r.revision), [1, 2, 3]);
+  assert.deepEqual(
+    book.newestFirst().map((s) => [s.id, s.probability]),
+    [
+      ["s2", 0.7],
+      ["s1", 0.9],
+    ],
+  );
+  assert.deepEqual(
+    book.get("s1").revisions.map((r) => r.revision),
+    [1, 2, 3],
+  );
 });
 
 test("a signal book has bounds, and counts what it lets go", () => {
@@ -73,7 +128,10 @@ test("history that comes later does not push out what is newer", () => {
   const book = new SignalBook(3);
   for (const n of [5, 6, 7]) book.offer(signal(n));
   book.offer(signal(1));
-  assert.deepEqual(book.newestFirst().map((s) => s.id), ["s7", "s6", "s5"]);
+  assert.deepEqual(
+    book.newestFirst().map((s) => s.id),
+    ["s7", "s6", "s5"],
+  );
 });
 
 test("a market keeps bounded seconds and fewer levels", () => {
@@ -90,7 +148,10 @@ test("an old second is no new one, the same one replaces itself", () => {
   assert.equal(market.take(front(5)), true);
   assert.equal(market.take(front(5, { last: "5001" })), true);
   assert.equal(market.take(front(4)), false);
-  assert.deepEqual(market.seconds.map((one) => one.last), [5001]);
+  assert.deepEqual(
+    market.seconds.map((one) => one.last),
+    [5001],
+  );
 });
 
 test("seconds between a cut and what came next are a hole, idle ones are not", () => {
@@ -106,7 +167,10 @@ test("seconds between a cut and what came next are a hole, idle ones are not", (
 test("another front future starts another line", () => {
   const market = new Market();
   market.take(front(1));
-  market.take({ ...front(2), instruments: [{ ...front(2).instruments[0], instrument_id: 2, symbol: "ESM4" }] });
+  market.take({
+    ...front(2),
+    instruments: [{ ...front(2).instruments[0], instrument_id: 2, symbol: "ESM4" }],
+  });
   assert.deepEqual([market.symbol, market.seconds.length, market.instruments.size], ["ESM4", 1, 2]);
 });
 
@@ -119,12 +183,24 @@ test("bids and asks keep their side in the packed levels", () => {
 test("the light tells the worst of all feeds, and the badge the least that is promised", () => {
   const feeds = new Feeds();
   const connected = { name: "connected" };
-  const status = (feed, more = {}) => ({ feed, state: "live", ts_event: "1", records: 1, lag_ns: 0, text: "", ...more });
+  const status = (feed, more = {}) => ({
+    feed,
+    state: "live",
+    ts_event: "1",
+    records: 1,
+    lag_ns: 0,
+    text: "",
+    ...more,
+  });
   assert.equal(feeds.judge(connected, 0).mode, "WAITING");
   feeds.take(status("a"), 0);
   assert.deepEqual(feeds.judge(connected, 100), { mode: "LIVE", level: "ok", text: "feed good" });
   feeds.take(status("b", { lag_ns: 4e9 }), 0);
-  assert.deepEqual(feeds.judge(connected, 100), { mode: "DELAYED", level: "warn", text: "lags 4 s" });
+  assert.deepEqual(feeds.judge(connected, 100), {
+    mode: "DELAYED",
+    level: "warn",
+    text: "lags 4 s",
+  });
   feeds.take(status("b", { state: "replay" }), 0);
   assert.equal(feeds.judge(connected, 100).mode, "REPLAY");
   assert.equal(feeds.judge(connected, 20_000).level, "bad");
@@ -158,12 +234,16 @@ test("gaps count what is missing until it is found", () => {
 
 test("faults of an instrument are spans, the last one open until it closes", () => {
   const gaps = new Gaps();
-  const fault = (change, ts, instrument_id = 1) => gaps.take({ root: "ES", instrument_id, change, ts_event: ts, reason: "crossed" });
+  const fault = (change, ts, instrument_id = 1) =>
+    gaps.take({ root: "ES", instrument_id, change, ts_event: ts, reason: "crossed" });
   fault("opened", "10");
   fault("closed", "20");
   fault("opened", "30");
   fault("opened", "15", 2);
-  assert.deepEqual(gaps.spans("ES", 1), [{ from: "30", to: null, text: "crossed" }, { from: "10", to: "20", text: "crossed" }]);
+  assert.deepEqual(gaps.spans("ES", 1), [
+    { from: "30", to: null, text: "crossed" },
+    { from: "10", to: "20", text: "crossed" },
+  ]);
   assert.equal(gaps.open.size, 2);
 });
 
@@ -188,21 +268,51 @@ test("quantiles are by nearest rank over a bounded window", () => {
 });
 
 test("parts of the log-odds follow each other and end at the sum", () => {
-  const given = { bias: -1.75, log_odds: 1.25, contributions: [{ detector: "sweep", log_odds: 2.6 }, { detector: "stop_run", log_odds: 0.4 }] };
+  const given = {
+    bias: -1.75,
+    log_odds: 1.25,
+    contributions: [
+      { detector: "sweep", log_odds: 2.6 },
+      { detector: "stop_run", log_odds: 0.4 },
+    ],
+  };
   const { parts, total, isWhole } = partsOf(given);
-  assert.deepEqual(parts.map((part) => part.name), ["prior", "sweep", "stop run"]);
+  assert.deepEqual(
+    parts.map((part) => part.name),
+    ["prior", "sweep", "stop run"],
+  );
   parts.slice(1).forEach((part, i) => assert.equal(part.from, parts[i].to));
   assert.ok(Math.abs(total - 1.25) < 1e-9 && isWhole);
   assert.equal(partsOf({ ...given, log_odds: 1.3 }).isWhole, false);
 });
 
 test("markouts count each signal once a horizon, with its last revision", () => {
-  const one = (signal_id, revision, horizon_s, markout_ticks, hit) => ({ signal_id, revision, horizon_s, markout_ticks, hit });
-  const found = markoutOf([one("a", 1, 60, 9, true), one("a", 2, 60, 1, true), one("b", 1, 60, -1, false), one("a", 2, 300, 4, true)]);
-  assert.deepEqual(found.map(({ horizon, mean, count, hitRatio }) => [horizon, mean, count, hitRatio]), [[60, 0, 2, 0.5], [300, 4, 1, 1]]);
+  const one = (signal_id, revision, horizon_s, markout_ticks, hit) => ({
+    signal_id,
+    revision,
+    horizon_s,
+    markout_ticks,
+    hit,
+  });
+  const found = markoutOf([
+    one("a", 1, 60, 9, true),
+    one("a", 2, 60, 1, true),
+    one("b", 1, 60, -1, false),
+    one("a", 2, 300, 4, true),
+  ]);
+  assert.deepEqual(
+    found.map(({ horizon, mean, count, hitRatio }) => [horizon, mean, count, hitRatio]),
+    [
+      [60, 0, 2, 0.5],
+      [300, 4, 1, 1],
+    ],
+  );
   assert.ok(Math.abs(found[0].high - 1.959964) < 1e-6);
   assert.equal(found[1].low, null);
-  assert.deepEqual([...byHorizon([{ horizon_s: 60 }, { horizon_s: 300 }, { horizon_s: 60 }]).keys()], [60, 300]);
+  assert.deepEqual(
+    [...byHorizon([{ horizon_s: 60 }, { horizon_s: 300 }, { horizon_s: 60 }]).keys()],
+    [60, 300],
+  );
   assert.deepEqual(markoutOf([]), []);
 });
 

@@ -8,23 +8,53 @@ import { Protocol } from "../../../sinks/relay/static/protocol.mjs";
 function client() {
   const told = { messages: [], gaps: [], epochs: [], notices: [], tokens: 0, readies: 0 };
   const sent = [];
-  const protocol = new Protocol({
-    message: (channel, root, data, how) => told.messages.push([channel, root, data.seq, Boolean(how.isOld)]),
-    gap: (channel, root, from, to, why) => told.gaps.push([`${channel}/${root}`, from, to, why]),
-    begin: (epoch) => told.epochs.push(epoch),
-    ready: () => (told.readies += 1),
-    token: () => (told.tokens += 1),
-    server: () => {},
-    notice: (text) => told.notices.push(text),
-    bye: () => {},
-  }, (frame) => sent.push(frame));
+  const protocol = new Protocol(
+    {
+      message: (channel, root, data, how) =>
+        told.messages.push([channel, root, data.seq, Boolean(how.isOld)]),
+      gap: (channel, root, from, to, why) => told.gaps.push([`${channel}/${root}`, from, to, why]),
+      begin: (epoch) => told.epochs.push(epoch),
+      ready: () => (told.readies += 1),
+      token: () => (told.tokens += 1),
+      server: () => {},
+      notice: (text) => told.notices.push(text),
+      bye: () => {},
+    },
+    (frame) => sent.push(frame),
+  );
   const hear = (frame) => protocol.frame(JSON.stringify(frame));
   return { protocol, told, sent, hear };
 }
 
-const hello = (more = {}) => ({ op: "hello", server_time_ns: "1", heartbeat_ms: 5000, epoch: "g1", auth_required: false, limits: { frame_bytes: 4096 }, channels: [], ...more });
-const update = (seq, root = "ES", channel = "signals", epoch = "g1") => ({ op: "update", channel, root, epoch, seq, prev_seq: seq - 1, ts_published_ns: "1", ts_relayed_ns: "2", data: { seq } });
-const snapshot = (seqs, last = seqs.at(-1) ?? 0, root = "ES") => ({ op: "snapshot", channel: "signals", root, epoch: "g1", seq: last, data: seqs.map((seq) => ({ seq })) });
+const hello = (more = {}) => ({
+  op: "hello",
+  server_time_ns: "1",
+  heartbeat_ms: 5000,
+  epoch: "g1",
+  auth_required: false,
+  limits: { frame_bytes: 4096 },
+  channels: [],
+  ...more,
+});
+const update = (seq, root = "ES", channel = "signals", epoch = "g1") => ({
+  op: "update",
+  channel,
+  root,
+  epoch,
+  seq,
+  prev_seq: seq - 1,
+  ts_published_ns: "1",
+  ts_relayed_ns: "2",
+  data: { seq },
+});
+const snapshot = (seqs, last = seqs.at(-1) ?? 0, root = "ES") => ({
+  op: "snapshot",
+  channel: "signals",
+  root,
+  epoch: "g1",
+  seq: last,
+  data: seqs.map((seq) => ({ seq })),
+});
 
 function connect(one, more) {
   one.protocol.opened();
@@ -34,7 +64,10 @@ function connect(one, more) {
 test("it subscribes to every channel once the relay has said hello", () => {
   const one = client();
   connect(one);
-  assert.deepEqual(one.sent.map((frame) => frame.channels[0]), ["signals", "executions", "outcomes", "gaps", "pressure", "status"]);
+  assert.deepEqual(
+    one.sent.map((frame) => frame.channels[0]),
+    ["signals", "executions", "outcomes", "gaps", "pressure", "status"],
+  );
   assert.ok(one.sent.every((frame) => frame.roots[0] === "*"));
 });
 
@@ -51,7 +84,10 @@ test("updates are passed on once and in order", () => {
   const one = client();
   connect(one);
   for (const seq of [1, 2, 2, 1, 3]) one.hear(update(seq));
-  assert.deepEqual(one.told.messages.map((m) => m[2]), [1, 2, 3]);
+  assert.deepEqual(
+    one.told.messages.map((m) => m[2]),
+    [1, 2, 3],
+  );
   assert.equal(one.protocol.counters.repeated, 2);
 });
 
@@ -77,7 +113,10 @@ test("what is older than the first snapshot is before, not missing", () => {
   connect(one);
   one.hear(snapshot([11, 12]));
   assert.deepEqual(one.told.gaps, [["signals/ES", 1, 10, "before"]]);
-  assert.deepEqual(one.told.messages.map((m) => m[2]), [11, 12]);
+  assert.deepEqual(
+    one.told.messages.map((m) => m[2]),
+    [11, 12],
+  );
 });
 
 test("after a cut it resumes where it was, and repeats are dropped", () => {
@@ -87,9 +126,24 @@ test("after a cut it resumes where it was, and repeats are dropped", () => {
   one.sent.length = 0;
   connect(one);
   assert.deepEqual(one.sent[0].resume, { epoch: "g1", seq: { "signals/ES": 3 } });
-  one.hear({ op: "ack", id: one.sent[0].id, result: [], recovered: { "signals/ES": { recovered: true, seq: 5, oldest_seq: 1 } } });
+  one.hear({
+    op: "ack",
+    id: one.sent[0].id,
+    result: [],
+    recovered: { "signals/ES": { recovered: true, seq: 5, oldest_seq: 1 } },
+  });
   for (const seq of [4, 5, 6]) one.hear(update(seq));
-  assert.deepEqual(one.told.messages.map((m) => [m[2], m[3]]), [[1, false], [2, false], [3, false], [4, true], [5, true], [6, false]]);
+  assert.deepEqual(
+    one.told.messages.map((m) => [m[2], m[3]]),
+    [
+      [1, false],
+      [2, false],
+      [3, false],
+      [4, true],
+      [5, true],
+      [6, false],
+    ],
+  );
 });
 
 test("a snapshot instead of a resume shows what is not recovered", () => {
@@ -107,7 +161,10 @@ test("a snapshot that overlaps brings only what is new", () => {
   for (const seq of [1, 2, 3]) one.hear(update(seq));
   connect(one);
   one.hear(snapshot([2, 3, 4]));
-  assert.deepEqual(one.told.messages.map((m) => m[2]), [1, 2, 3, 4]);
+  assert.deepEqual(
+    one.told.messages.map((m) => m[2]),
+    [1, 2, 3, 4],
+  );
   assert.deepEqual(one.told.gaps, []);
 });
 
@@ -118,7 +175,10 @@ test("another epoch starts counting anew", () => {
   one.hear({ op: "epoch", epoch: "g2" });
   one.hear(update(1, "ES", "signals", "g2"));
   assert.deepEqual(one.told.epochs, ["g1", "g2"]);
-  assert.deepEqual(one.told.messages.map((m) => m[2]), [7, 1]);
+  assert.deepEqual(
+    one.told.messages.map((m) => m[2]),
+    [7, 1],
+  );
 });
 
 test("hello of a relay with another epoch voids what was seen", () => {
@@ -145,7 +205,8 @@ test("resume of many roots stays within what the relay reads", () => {
   for (let n = 0; n < 500; n += 1) one.hear(update(1, `R${n}ééé`));
   one.sent.length = 0;
   connect(one);
-  for (const frame of one.sent) assert.ok(new TextEncoder().encode(JSON.stringify(frame)).length < 4096);
+  for (const frame of one.sent)
+    assert.ok(new TextEncoder().encode(JSON.stringify(frame)).length < 4096);
   assert.ok(Object.keys(one.sent[0].resume.seq).length > 100);
 });
 
@@ -155,7 +216,8 @@ test("a heartbeat that knows more makes it ask again", () => {
   for (const { id } of [...one.sent]) one.hear({ op: "ack", id, result: [] });
   one.hear(update(1));
   one.sent.length = 0;
-  const heartbeat = (seq) => one.hear({ op: "heartbeat", server_time_ns: "1", epoch: "g1", seq: { "signals/ES": seq } });
+  const heartbeat = (seq) =>
+    one.hear({ op: "heartbeat", server_time_ns: "1", epoch: "g1", seq: { "signals/ES": seq } });
   heartbeat(1);
   assert.equal(one.sent.length, 0);
   heartbeat(3);
@@ -176,7 +238,11 @@ test("a token is asked for once and sent first", () => {
 test("a refused subscription and an unknown frame are no end", () => {
   const one = client();
   connect(one);
-  one.hear({ op: "ack", id: one.sent[0].id, result: [{ channel: "signals", root: "*", ok: false, reason: "no" }] });
+  one.hear({
+    op: "ack",
+    id: one.sent[0].id,
+    result: [{ channel: "signals", root: "*", ok: false, reason: "no" }],
+  });
   one.hear({ op: "later", x: 1 });
   assert.deepEqual(one.told.notices, ["signals/* refused: no"]);
   assert.equal(one.protocol.counters.unknown, 1);
@@ -200,14 +266,23 @@ test("random cuts, repeats and snapshots never double or hide anything", () => {
         held = Math.max(held, relay - 3);
         connect(one);
         const resume = one.sent.at(-6).resume?.seq["signals/ES"] ?? 0;
-        if (resume >= held - 1) for (let seq = resume + 1; seq <= relay; seq += 1) one.hear(update(seq));
+        if (resume >= held - 1)
+          for (let seq = resume + 1; seq <= relay; seq += 1) one.hear(update(seq));
         else one.hear(snapshot(Array.from({ length: relay - held + 1 }, (_, i) => held + i)));
       }
     }
     const seen = one.told.messages.map((m) => m[2]);
-    const missing = one.told.gaps.flatMap(([, from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i));
+    const missing = one.told.gaps.flatMap(([, from, to]) =>
+      Array.from({ length: to - from + 1 }, (_, i) => from + i),
+    );
     const all = [...seen, ...missing].sort((a, b) => a - b);
-    assert.deepEqual(all, Array.from({ length: one.protocol.last.get("signals/ES") ?? 0 }, (_, i) => i + 1));
-    assert.deepEqual(seen, [...seen].sort((a, b) => a - b));
+    assert.deepEqual(
+      all,
+      Array.from({ length: one.protocol.last.get("signals/ES") ?? 0 }, (_, i) => i + 1),
+    );
+    assert.deepEqual(
+      seen,
+      [...seen].sort((a, b) => a - b),
+    );
   }
 });
