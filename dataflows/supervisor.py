@@ -1,18 +1,15 @@
-"""Processes on this machine: the workers of one cluster, started and stopped together; a relay."""
+"""Several worker processes of one cluster on this machine: started together, stopped together."""
 
-import json
-import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Thread
-from typing import Final, TextIO
+from typing import Final
 
 from config.settings import Settings
-from operators.model.errors import ConfigError
+from dataflows.environment import environment
 
 STOP_S: Final = 15.0
 """How long processes may take to end after a stop before they are killed, which is safe."""
@@ -30,12 +27,6 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
-
-
-def environment(given: Mapping[str, object]) -> dict[str, str]:
-    """This process's environment with dotted keys as `IFD_SECTION__KEY` variables."""
-    extra = {f"IFD_{key.replace('.', '__').upper()}": _text(value) for key, value in given.items()}
-    return {**os.environ, **extra}
 
 
 class Cluster:
@@ -85,58 +76,6 @@ class Cluster:
                 process.wait()
 
 
-class RelayProcess:
-    """A relay on this machine, as `ifd relay` runs it."""
-
-    def __init__(self, given: Mapping[str, object]) -> None:
-        """`given`: settings by dotted key; the ports are fixed ones."""
-        command = [sys.executable, "-m", "dataflows.cli.main", "relay"]
-        self._process = subprocess.Popen(
-            command, env=environment(given), stdout=_STDERR, stderr=subprocess.PIPE, text=True
-        )
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
-
-    def wait_ready(self) -> None:
-        """Until it has said where it listens.
-
-        Raises:
-            ConfigError: it ended instead; the text is its own.
-        """
-        assert self._process.stderr is not None
-        said = self._process.stderr.readline().strip()
-        if self._process.poll() is not None or not said.startswith(_READY):
-            self.stop()
-            raise ConfigError(said.removeprefix("ifd: ") or "the relay ended without a word")
-        # What it says later is for the terminal, and must never fill the pipe.
-        Thread(target=_pass_on, args=(self._process.stderr,), daemon=True).start()
-
-    def is_running(self) -> bool:
-        """Whether it still runs."""
-        return self._process.poll() is None
-
-    def stop(self) -> None:
-        """SIGTERM, then SIGKILL to what has not ended in time."""
-        if self.is_running():
-            self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-_READY: Final = "dashboard at "
-
-
-def _pass_on(lines: TextIO) -> None:
-    for line in lines:
-        sys.stderr.write(line)
-
-
 def _command(settings: Settings, number: int, addresses: str) -> Sequence[str]:
     command = [sys.executable, "-m", "bytewax.run", "dataflows.detect:flow"]
     command += ["-i", str(number), "-a", addresses]
@@ -145,9 +84,3 @@ def _command(settings: Settings, number: int, addresses: str) -> Sequence[str]:
         command += ["-r", str(Path(recovery.directory)), "-s", str(round(recovery.epoch_s))]
         command += ["-b", str(round(recovery.backup_s))]
     return command
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return json.dumps(list(value))
-    return "none" if value is None else str(value)

@@ -12,7 +12,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from dataflows.supervisor import environment, free_ports
+from dataflows.environment import environment
+from dataflows.supervisor import free_ports
 from operators.model.streams import EVENT_STREAMS, topic
 from simulator.simulation import SimulationConfig
 from simulator.tape import TapeForm, write_tape

@@ -82,23 +82,15 @@ def _relay(arguments: argparse.Namespace, shared: dict[str, object]) -> Any:
     Raises:
         ConfigError: a port is taken.
     """
-    from config.settings import load_settings
-    from dataflows.supervisor import RelayProcess
+    from dataflows.relay_process import RelayProcess
 
     ports = {
         f"relay.{name}_port": port
         for name in ("http", "ws")
         if (port := getattr(arguments, f"{name}_port")) is not None
     }
-    given = {**shared, **ports, "relay.push_port": 0}
-    settings = load_settings(given)
-    relay = RelayProcess(given)
-    relay.wait_ready()
-    print(
-        f"dashboard: http://{settings.relay.host}:{settings.relay.http_port}/",
-        file=sys.stderr,
-        flush=True,
-    )
+    relay = RelayProcess({**shared, **ports, "relay.push_port": 0})
+    print(f"dashboard: {relay.wait_ready()}", file=sys.stderr, flush=True)
     return relay
 
 

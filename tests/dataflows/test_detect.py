@@ -8,10 +8,11 @@ from bytewax.testing import TestingSink, TestingSource, run_main
 from config.settings import load_settings
 from connectors.dbn_file import Hooks
 from dataflows.detect import assemble, build
+from dataflows.edges import file_source
 from dataflows.quiet import QuietSink, QuietSource
 from operators.model.errors import ConfigError, FeedError
 from operators.model.items import Report
-from operators.model.streams import Message
+from operators.model.streams import STATUS, Message
 from tests.connectors.dbn_bytes import header, mbo
 from tests.tape import instrument
 from tests.tape import mbo as market
@@ -53,6 +54,18 @@ def given(tmp_path, **more) -> dict[str, object]:
     file = tmp_path / "a.dbn"
     file.write_bytes(header() + mbo(5).tobytes())
     return {"source.paths": (str(file),), **{k.replace("__", "."): v for k, v in more.items()}}
+
+
+def test_the_status_of_a_feed_passes_every_step_once(tmp_path):
+    out: list[tuple[str, object]] = []
+    settings = load_settings(given(tmp_path, flow__shards=4), environ={})
+    run_main(build(settings, file_source(settings, Hooks()), {"out": TestingSink(out)}))
+    told = [(key, one) for key, one in out if isinstance(one, Message) and one.stream == STATUS]
+    assert [(key, one.root, one.seq, one.value.state) for key, one in told] == [
+        ("000", settings.source.feed, 0, "replay"),
+        ("000", settings.source.feed, 0, "stopped"),
+    ]
+    assert told[-1][1].value.records == 5
 
 
 def test_a_worker_that_would_publish_nothing_is_refused(tmp_path):

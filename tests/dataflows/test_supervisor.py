@@ -5,7 +5,8 @@ import pytest
 
 from config.settings import load_settings
 from dataflows import supervisor
-from dataflows.supervisor import Cluster, environment, free_ports
+from dataflows.environment import environment
+from dataflows.supervisor import Cluster, free_ports
 
 WAITS = "import signal; signal.pause()"
 DEAF = (
