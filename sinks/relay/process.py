@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import uvicorn
@@ -86,14 +86,16 @@ async def serve(parts: Parts, stop: asyncio.Event, on_ready: Callable[[Listening
     async with AsyncExitStack() as stack:
         listener = bind(parts.relay)
         stack.callback(listener.close)
-        relay = Relay(parts.relay, hub)
+        # The door lets the dashboard in by its port, which may have been any free one.
+        config = replace(parts.relay, http_port=listener.getsockname()[1])
+        relay = Relay(config, hub)
         await relay.start()
         stack.push_async_callback(relay.close)
         receiver = _receiver(parts, hub, feeds)
         await receiver.start()
         stack.push_async_callback(receiver.close)
         app = create_app(
-            parts.relay,
+            config,
             parts.http,
             hub,
             parts.history,
