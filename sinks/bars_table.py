@@ -36,9 +36,9 @@ def fixed_columns() -> dict[str, Any]:
     return columns
 
 
-def table_of(file: Path, generation: str) -> pl.LazyFrame | None:
-    """The rows of a file of messages, in its order; None if it holds none."""
-    windows = windows_of(_lines(file))
+def table_of(messages: Path | bytes, generation: str) -> pl.LazyFrame | None:
+    """The rows of messages, a line each, in their order; None if there are none."""
+    windows = windows_of(_lines(messages))
     if windows is None:
         return None
     metrics = {window: pl.Struct(dict.fromkeys(names, pl.Int64)) for window, names in windows}
@@ -50,7 +50,9 @@ def table_of(file: Path, generation: str) -> pl.LazyFrame | None:
         if name not in ("ts_event", "generation")
     }
     instrument = pl.Struct(fields | {"windows": pl.Struct(metrics)})
-    frame = pl.scan_ndjson(file, schema={"ts_event": pl.String, INSTRUMENTS: pl.List(instrument)})
+    frame = pl.scan_ndjson(
+        messages, schema={"ts_event": pl.String, INSTRUMENTS: pl.List(instrument)}
+    )
     rows = frame.explode(INSTRUMENTS).drop_nulls(INSTRUMENTS).unnest(INSTRUMENTS)
     window = pl.col("windows").struct
     return rows.select(
@@ -96,8 +98,11 @@ def windows_of(lines: Iterable[bytes]) -> list[tuple[str, list[str]]] | None:
     return None
 
 
-def _lines(file: Path) -> Iterable[bytes]:
-    with file.open("rb") as opened:
+def _lines(messages: Path | bytes) -> Iterable[bytes]:
+    if isinstance(messages, bytes):
+        yield from messages.splitlines()
+        return
+    with messages.open("rb") as opened:
         yield from opened
 
 
