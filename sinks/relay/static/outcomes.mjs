@@ -144,9 +144,9 @@ export class Outcomes {
     view.replaceChildren(el("p", {}, told), place);
     const at = (value) => duration(10 ** value);
     this.plots.markout = new Plot(place, 150, () => ({
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { range: (_, low, high) => withZero(low, high) } },
       axes: [
-        { values: (_, ticks) => ticks.map(at) },
+        { splits: (plot) => plot.data[0], values: (_, ticks) => ticks.map(at) },
         { values: (_, ticks) => ticks.map((t) => signed(t, 1)), size: 46 },
       ],
       series: [
@@ -158,6 +158,13 @@ export class Outcomes {
       hooks: { draw: [whiskers(2, 3, () => colour("buy"))] },
     }));
   }
+}
+
+/** A range around what is drawn that shows where zero is. */
+function withZero(low, high) {
+  const [from, to] = [Math.min(0, low ?? 0), Math.max(0, high ?? 0)];
+  const margin = (to - from) * 0.1 || 1;
+  return [from - margin, to + margin];
 }
 
 function shares(_, ticks) {

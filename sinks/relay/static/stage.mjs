@@ -14,8 +14,8 @@ export function drawStage(chart) {
   chart.marks.set(page.chosenRoot ? ofRoot(page.chosenRoot) : [], page.chosenId);
   if (one) chart.shade(one.holes(), page.gaps.spans(page.chosenRoot, one.frontId));
   const newest = one?.seconds.at(-1);
-  setText(byId("symbol"), one?.symbol ?? page.chosenRoot ?? "–");
-  setText(byId("price"), newest ? priceText(newest.last ?? newest.mid, one.tick) : "–");
+  setText(byId("symbol"), one?.symbol ?? page.chosenRoot ?? "Price");
+  setText(byId("price"), newest ? priceText(newest.last ?? newest.mid, one.tick) : "");
   setText(
     byId("quote"),
     newest && newest.bid !== null && newest.ask !== null
