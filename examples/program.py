@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ from examples.sequence import Sequences
 EXIT_USER: Final = 2
 WAIT_S: Final = 0.5
 """Longest wait for a record: how late a stop is noticed."""
+
+FINISH_S: Final = 10.0
+"""How long a stop waits for what is still to be published."""
 
 
 class Consumer(Protocol):
@@ -118,6 +122,7 @@ class Program:
                 for record in reader.read(WAIT_S):
                     self._deliver(record, journal, letters)
                 self._settle(reader, journal, publisher, begun)
+            self._finish(publisher)
         finally:
             journal.close()
             letters.close()
@@ -179,6 +184,15 @@ class Program:
             for entry in self._entries:
                 print(json.dumps(entry), file=self._out, flush=True)
         self._entries = []
+
+    def _finish(self, publisher: Publisher | None) -> None:
+        """Publish what is left, for a while; what still is comes with the next start."""
+        deadline_s = time.monotonic() + FINISH_S
+        while publisher is not None and not publisher.catch_up():
+            if time.monotonic() > deadline_s:
+                say(f"{self._config.topic}: not all is published; the next start goes on with it")
+                return
+            time.sleep(WAIT_S)
 
     def _tell(self, journal: Journal, letters: DeadLetters) -> None:
         counted = self._sequences.counters

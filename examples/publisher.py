@@ -17,6 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from examples.errors import ConsumerError
 from examples.journal import START, Head, read
+from examples.reader import REFUSED
 
 BATCH_MAX: Final = 500
 CALL_S: Final = 5.0
@@ -41,8 +42,8 @@ class Publisher:
         self.retried = 0
         """Batches that failed and were, or will be, tried again."""
 
-    def catch_up(self) -> None:
-        """Publish what the journal holds and the topic does not; what fails now is tried later.
+    def catch_up(self) -> bool:
+        """Publish what the journal holds and the topic does not; False: try again later.
 
         Raises:
             ConsumerError: Another copy of the program took over, or the topic is another journal's.
@@ -59,6 +60,8 @@ class Publisher:
                 self._head = batch[-1][1]
         except KafkaException as error:
             self._fail(error.args[0])
+            return False
+        return True
 
     def _prepare(self) -> None:
         """Make sure of the topic."""
@@ -67,7 +70,9 @@ class Publisher:
         if found.topics[self._topic].partitions or str(found.cluster_id).startswith("mockCluster"):
             return
         wanted = [NewTopic(self._topic, num_partitions=1)]
-        made = AdminClient(self._common).create_topics(wanted, operation_timeout=CALL_S)
+        # Named, because it must live until its answer is there.
+        admin = AdminClient(self._common)
+        made = admin.create_topics(wanted, operation_timeout=CALL_S)
         try:
             made[self._topic].result(timeout=CALL_S + 1)
         except KafkaException as error:
@@ -105,7 +110,7 @@ class Publisher:
     def _fail(self, error: KafkaError) -> None:
         if error.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH):
             raise ConsumerError(f"{self._topic}: another copy of this program took over; ending")
-        if error.fatal():
+        if error.fatal() or error.code() in REFUSED:
             raise ConsumerError(f"{self._topic}: {error.str()}; start again: it resumes")
         self.retried += 1
         # Whether the last batch is there is known to the topic alone.

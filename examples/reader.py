@@ -18,17 +18,17 @@ from examples.errors import ConsumerError
 READ_MAX: Final = 500
 """Records of one batch at most."""
 RETRY_S: Final = 0.5
-_PASSING: Final = frozenset(
+REFUSED: Final = frozenset(
     {
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TRANSPORT,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError._AUTHENTICATION,
     }
 )
-"""The client goes on by itself when the broker is back."""
+"""A person must act; all else passes, for the client goes on when the broker is back."""
 
 OWN_SETTINGS: Final = frozenset(
     {"bootstrap.servers", "group.id", "isolation.level", "enable.auto.commit", "auto.offset.reset"}
@@ -207,8 +207,11 @@ class Reader:
         return Record(*place, found.offset(), found.key(), found.value(), headers)
 
     def _raise_final(self, error: KafkaError) -> None:
-        if error.code() not in _PASSING and not error.retriable():
-            raise ConsumerError(f"{self._config.bootstrap_servers}: {error.str()}")
+        if error.code() in REFUSED or error.fatal():
+            raise ConsumerError(
+                f"{self._config.bootstrap_servers}: {error.str()}; check --client-config and the "
+                "rights of its user"
+            )
 
     def _note(self, error: KafkaError) -> None:
         text = error.str().split(" (after")[0]

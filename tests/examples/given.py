@@ -18,6 +18,7 @@ from operators.model.streams import EXECUTIONS, SIGNALS, Message, topic
 from sinks.codec import encode
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_headers import headers
+from sinks.kafka_topics import find_cluster, prepare_topics
 from sinks.outbox import entry
 from tests.sinks.messages import EXECUTION, SIGNAL
 
@@ -85,6 +86,8 @@ class Topics:
         self.servers = servers
         self.prefix = f"x{next(PREFIXES)}."
         self._producer = Producer({"bootstrap.servers": servers, "log_level": 0})
+        config = KafkaConfig(bootstrap_servers=servers, topic_prefix=self.prefix)
+        prepare_topics(config, find_cluster(config))
 
     def name(self, stream: str = SIGNALS) -> str:
         return self.prefix + topic(stream)

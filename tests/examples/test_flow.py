@@ -187,9 +187,9 @@ def kill_at(place: str, count: str, words: list[str], marker: Path) -> None:
     )
     try:
         wait_for(lambda: marker.exists() or process.poll() is not None, place, 60)
-        if not marker.exists():
-            assert process.returncode == 0, process.communicate()[1]
     finally:
         process.kill()
-        process.communicate()
-    assert marker.exists() or count != "1", f"{place} was never reached"
+        _, errors = process.communicate()
+    if not marker.exists():
+        assert process.returncode == 0, errors
+        assert count != "1", f"{place} was never reached"

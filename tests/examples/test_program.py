@@ -16,9 +16,6 @@ from examples.reader import ReaderConfig
 from sinks.codec import encode
 from tests.examples.given import Notes, lines, signal
 from tests.flows import ROOT, wait_for
-from tests.sinks.kafka_harness import read as read_topic
-
-TOPIC = "ifd-examples.notes.v1"
 
 
 def seqs(entries):
@@ -95,53 +92,6 @@ def test_what_is_no_message_is_kept_as_dead_letter_and_passed_over(topics, tmp_p
             "value", "header ifd-schema", "header ifd-schema", "key",
         ]  # fmt: skip
     assert "1 missing, 0 outdated, 4 dead letters; 3 entries" in capsys.readouterr().err
-
-
-def test_a_journal_is_published_once_and_in_order(topics, tmp_path):
-    topic = topics.prefix + TOPIC
-    topics.put(*(signal(seq) for seq in range(1, 4)))
-    topics.run(tmp_path, Notes(), topic=topic)
-    topics.put(signal(4))
-    topics.run(tmp_path, Notes(), topic=topic)
-    found = topics.run(tmp_path, Notes(), topic=topic)
-    config = ReaderConfigOf(topics.servers)
-    records = read_topic(config, topic)
-    assert [json.loads(record.value) for record in records] == found
-    assert [record.headers["journal-n"] for record in records] == ["1", "2", "3", "4"]
-    assert {(record.key, record.partition) for record in records} == {("ES", 0)}
-
-
-class ReaderConfigOf:
-    """What `kafka_harness.read` asks of a configuration."""
-
-    topic_prefix = ""
-
-    def __init__(self, servers):
-        self.bootstrap_servers = servers
-
-
-def test_the_topic_of_another_journal_is_refused(topics, tmp_path):
-    topic = topics.prefix + TOPIC
-    topics.put(signal(1), signal(2))
-    topics.run(tmp_path / "a", Notes(), topic=topic)
-    topics.put(signal(3))
-    with pytest.raises(ConsumerError, match=r"holds line 2 of another journal"):
-        topics.run(tmp_path / "b", Other(), topic=topic)
-
-
-class Other(Notes):
-    def take(self, message):
-        return [{"other": True}]
-
-
-def test_a_journal_that_lost_what_was_published_is_refused(topics, tmp_path):
-    topic = topics.prefix + TOPIC
-    topics.put(signal(1), signal(2))
-    topics.run(tmp_path, Notes(), topic=topic)
-    path = tmp_path / "journal.jsonl"
-    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-    with pytest.raises(ConsumerError, match=r"holds line 2 of another journal"):
-        topics.run(tmp_path, Notes(), topic=topic, from_beginning=False)
 
 
 def test_two_programs_do_not_share_a_folder(topics, tmp_path):
