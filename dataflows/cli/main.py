@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "relay": "dashboard, REST and WebSocket for what the topics hold",
     "simulate": "write a tape of the simulated exchange as a DBN file",
     "alerts": "check the alert policy, try a channel, list what was sent",
+    "export": "what the store holds as CSV, JSON, NDJSON or Parquet",
     "check": "print the effective settings and where each comes from",
 }
 """Name → one line of help; the module has the command's name."""
