@@ -8,10 +8,13 @@ EXAMPLES: Final = """\
 examples:
   IFD_KAFKA__BOOTSTRAP_SERVERS=localhost:9092 ifd relay
                               what the topics hold, on http://127.0.0.1:8080 and ws://127.0.0.1:8765
-  ifd relay --http-port 8081 --ws-port 8767
+  ifd relay                   what workers push to it: start them with
+                              IFD_PUSH__RELAYS=127.0.0.1:8766, several addresses by commas
+  ifd relay --http-port 8081 --ws-port 8767 --push-port 8768
                               a second one beside it: clients may move between them
   IFD_RELAY__HOST=0.0.0.0 IFD_RELAY__TOKENS__desk=$(openssl rand -hex 24) ifd relay
-                              for other machines: then a token is needed
+                              for other machines: then a token is needed, and for workers of
+                              theirs IFD_PUSH__TOKEN on both sides
 
 A relay needs no worker to start and survives every restart of one. SIGTERM tells clients when to
 come back, and ends it.
