@@ -82,6 +82,7 @@ def test_topics_that_nobody_has_written_to_yet_are_waited_for(kafka):
             part = await asyncio.to_thread(build, kafka)
             part.write_batch(messages(3))
             await until(lambda: world.hub.last_seqs().get((SIGNALS, "ES")) == 3, "first messages")
+            assert world.seqs() == [1, 2, 3]
             await asyncio.to_thread(part.close)
 
     asyncio.run(run())
