@@ -60,6 +60,14 @@ def test_sinks_are_those_that_settings_name(tmp_path):
     assert list(both) == ["kafka", "summary"]
 
 
+def test_workers_push_where_relays_are_named():
+    given = settings(push__relays=("127.0.0.1:1",))
+    assert list(sinks_of(given, STORE, Gate())) == ["relay"]
+    # Somebody hears the pressure stream, and no broker of its own is needed.
+    assert heard(given) is given
+    assert with_broker(given) is given
+
+
 def test_alerts_are_a_sink_where_a_policy_is_set(tmp_path):
     assert list(sinks_of(settings(alerts__policy="config/alerts.toml"), STORE, Gate())) == [
         "alerts"
