@@ -66,7 +66,7 @@ MESSAGES: Final = Table(
     Index("messages_time", "stream", "ts_event"),
     Index("messages_root", "stream", "root", "ts_event"),
     Index("messages_stored", "stream", "ts_stored_ns"),
-    Index("messages_signal", "signal_id", "stream"),
+    Index("messages_signal", "signal_id", "stream", "generation_ts_ms", "generation", "seq"),
     sqlite_autoincrement=True,
 )
 """Every message of an event stream, once."""

@@ -52,7 +52,8 @@ def upgrade() -> None:
     op.create_index("messages_time", "messages", ["stream", "ts_event"])
     op.create_index("messages_root", "messages", ["stream", "root", "ts_event"])
     op.create_index("messages_stored", "messages", ["stream", "ts_stored_ns"])
-    op.create_index("messages_signal", "messages", ["signal_id", "stream"])
+    last = ["signal_id", "stream", "generation_ts_ms", "generation", "seq"]
+    op.create_index("messages_signal", "messages", last)
     op.create_table(
         "alerts",
         sa.Column("place", PLACE, primary_key=True, autoincrement=True),
