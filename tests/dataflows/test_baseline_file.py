@@ -90,13 +90,13 @@ def test_what_is_no_file_is_one_clear_line(tmp_path, content, says):
     path = tmp_path / "baseline.parquet"
     if content is not None:
         path.write_bytes(content)
-    _refused(path, says)
+    assert_refused(path, says)
 
 
 def test_another_parquet_file_is_one_clear_line(tmp_path):
     path = tmp_path / "other.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
-    _refused(path, "not a baseline")
+    assert_refused(path, "not a baseline")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_another_parquet_file_is_one_clear_line(tmp_path):
     ],
 )
 def test_other_metadata_is_one_clear_line(tmp_path, history, about, says):
-    _refused(rewritten(tmp_path / "baseline.parquet", history, **about), says)
+    assert_refused(rewritten(tmp_path / "baseline.parquet", history, **about), says)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_other_metadata_is_one_clear_line(tmp_path, history, about, says):
     ],
 )
 def test_other_columns_are_one_clear_line(tmp_path, history, change, says):
-    _refused(rewritten(tmp_path / "baseline.parquet", history, change), says)
+    assert_refused(rewritten(tmp_path / "baseline.parquet", history, change), says)
 
 
 def test_a_bin_outside_the_layout_is_refused_when_used(tmp_path, history):
@@ -135,7 +135,7 @@ def test_a_bin_outside_the_layout_is_refused_when_used(tmp_path, history):
         Baseline(config(), history=load_baseline(path))
 
 
-def _refused(path, says):
+def assert_refused(path, says):
     with pytest.raises(ConfigError, match=says) as error:
         load_baseline(path)
     assert str(path) in str(error.value)

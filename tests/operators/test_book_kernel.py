@@ -29,8 +29,8 @@ from tests.operators.book_streams import (
 SEEDS = st.integers(0, 2**32)
 
 
-def differences(found, expected):
-    """Fields in which rows differ, for a failure one can read."""
+def assert_same_rows(found, expected):
+    """Each row by its fields, for a failure one can read."""
     for index, (one, other) in enumerate(zip(found, expected, strict=False)):
         assert {k: (v, other[k]) for k, v in one.items() if v != other[k]} == {}, f"row {index}"
     assert len(found) == len(expected)
@@ -43,7 +43,7 @@ def test_the_kernel_says_what_its_twin_says(seed, records, orders, calm):
     oracle = Oracle(levels)
     oracle.on_items(items)
     out, book = run(items, levels_published=levels)
-    differences(row_dicts(out), oracle.rows)
+    assert_same_rows(row_dicts(out), oracle.rows)
     assert gaps(out) == oracle.gaps
     facts = book.report().facts
     assert {name: facts[name] for name in oracle.counts} == dict(oracle.counts)
@@ -114,4 +114,6 @@ def test_long_streams_with_many_orders(seed):
     items = hostile_items(seed, 3000, orders=500, calm=1.0)
     oracle = Oracle()
     oracle.on_items(items)
-    differences(row_dicts(run(joined(items))[0]), oracle.rows)
+    out, _ = run(joined(items))
+    assert_same_rows(row_dicts(out), oracle.rows)
+    assert gaps(out) == oracle.gaps

@@ -54,6 +54,7 @@ def test_what_the_broker_does_not_take_in_time_is_counted(nobody, monkeypatch):
     states.offer(0, pressure("ES"))
     wait_until(lambda: states.counters.failed == 1, "the message is given up")
     states.close()
+    assert (states.counters.sent, states.counters.conflated, states.counters.failed) == (0, 0, 1)
 
 
 def test_a_mistake_in_the_thread_is_heard_of(nobody):

@@ -1,5 +1,6 @@
 import random
 import tracemalloc
+from contextlib import suppress
 
 import databento_dbn as dbn
 import numpy as np
@@ -197,10 +198,15 @@ def test_another_schema_an_empty_input_and_a_short_header_are_refused():
 
 @given(st.data())
 def test_damaged_bytes_raise_nothing_but_decode_errors(data):
-    raw = bytearray(mixed())
-    for _ in range(data.draw(st.integers(1, 8))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    survives(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    whole = mixed()
+    places = data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=8))
+    raw = bytearray(whole)
+    for place in places:
+        raw[place] = data.draw(st.integers(0, 255))
+    sound = min(*places, data.draw(st.integers(0, len(raw))))
+    before, found = (one_by_one(source) for source in (whole[:sound], bytes(raw)))
+    # What stood before the damage came all the same.
+    assert found[: len(before)] == before
 
 
 def test_a_thousand_damaged_streams_raise_nothing_but_decode_errors():
@@ -213,6 +219,19 @@ def test_a_thousand_damaged_streams_raise_nothing_but_decode_errors():
             raw[chance.randrange(len(raw))] = chance.choice((0, 255, chance.randrange(256)))
         outcomes[survives(bytes(raw))] += 1
     assert min(outcomes) > 50
+
+
+def one_by_one(raw: bytes) -> list:
+    """What is given for some bytes before a fault, rows as bytes of their own."""
+    decoder = Decoder("f", skip_unknown=True)
+    out: list = []
+    with suppress(DecodeError):
+        for start in range(0, len(raw), 333):
+            for _, piece in decoder.decode(raw[start : start + 333]):
+                is_rows = isinstance(piece, np.ndarray)
+                out += [row.tobytes() for row in piece] if is_rows else [piece]
+        decoder.finish()
+    return out
 
 
 def survives(raw: bytes) -> bool:
