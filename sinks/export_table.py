@@ -17,8 +17,8 @@ from sinks.filters import SignalFilter
 from sinks.published import Published
 from sinks.store import Store
 
-PIECE_ROWS: Final = 5_000
-"""Rows in memory at once, and of a row group of Parquet."""
+PIECE_ROWS: Final = 2_000
+"""Messages in memory at once, and of a row group of Parquet; about 80 kB each while it is made."""
 
 
 class Piece(Protocol):

@@ -21,6 +21,7 @@ from sinks.export_formats import FORMATS
 from sinks.export_table import PIECE_ROWS, MessageTable
 from sinks.filters import ANY, FilterError, parse_filter
 from sinks.published import published
+from sinks.store import Store
 from tests.sinks.bars import START, pressure
 from tests.sinks.messages import GAP, TS
 from tests.sinks.stores import SECOND, a_gap, an_outcome, examples, signal
@@ -147,6 +148,18 @@ def test_nothing_found_is_a_whole_file_too(store, tmp_path, format_name):
         assert data.count(b"\n") == 1
     if format_name == "parquet":
         assert pl.read_parquet(tmp_path / "out").height == 0
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_database_gives_the_same_bytes(postgres_url, tmp_path, format_name):
+    rows = [signal(root, seq) for root in ("a", "B", "-", "ES", "\u00e9", "_") for seq in (1, 2)]
+    made = []
+    for url, given in ((f"sqlite:///{tmp_path}/x.sqlite3", rows), (postgres_url, rows[::-1])):
+        with Store(url) as store:
+            store.put(given)
+            made.append(exported(MessageTable(store, SIGNALS, ANY), format_name, tmp_path))
+    assert made[0] == made[1]
 
 
 def test_names_are_of_the_query(filled):

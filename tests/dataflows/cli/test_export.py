@@ -1,7 +1,10 @@
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import polars as pl
@@ -127,33 +130,89 @@ def test_pressure_comes_from_its_folder(monkeypatch, capsys):
     assert "volume_buy" in pl.read_parquet("p.parquet").columns
 
 
-COUNT = 60_000
-LIMITED = """
+MEASURED = """
 import resource, sys
 from dataflows.cli.main import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 sys.exit(code)
 """
+FULL_DISK = """
+import resource, sys
+from dataflows.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+sys.exit(main(sys.argv[1:]))
+"""
+HANGING = """
+import pathlib, sys, threading
+from dataflows.cli.main import main
+from sinks.export_table import MessagePiece
+def csv(piece):
+    pathlib.Path("marker").touch()
+    threading.Event().wait()
+MessagePiece.csv = csv
+main(sys.argv[1:])
+"""
+
+
+def python(program, *words):
+    return [sys.executable, "-c", program, "export", "signals", "--output", "x", *words]
+
+
+def surroundings():
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_name", ["csv", "json", "ndjson", "parquet"])
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(store, format_name):
+    # Different enough to stay large in Parquet.
+    chance = random.Random(1)
+    texts = ((chance.randbytes(250).hex(),) for _ in range(1_000))
+    store.put([signal("CL", seq, reasons=text) for seq, text in enumerate(texts, 1)])
+    before = set(Path().iterdir())
+    words = python(FULL_DISK, "--format", format_name)
+    done = subprocess.run(words, capture_output=True, text=True, env=surroundings())
+    assert done.returncode == 2, done.stderr
+    assert "ifd: x: cannot be written: File too large" in done.stderr
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.slow
+def test_an_export_that_is_killed_leaves_the_one_before(store):
+    assert main(["export", "signals", "--output", "x"]) == 0
+    before = [Path(name).read_bytes() for name in ("x", "x.manifest.json")]
+    worker = subprocess.Popen(python(HANGING), env=surroundings(), stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not Path("marker").exists():
+            assert worker.poll() is None
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.02)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert [Path(name).read_bytes() for name in ("x", "x.manifest.json")] == before
+    assert main(["export", "signals", "--output", "x"]) == 0
+
+
+FEW, MANY = 6_000, 46_000
+"""Signals; both are several pieces. The difference is 70 MB of JSON."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["csv", "parquet"])
 def test_memory_does_not_grow_with_the_rows(store, format_name):
-    """Sixty thousand signals, 150 MB of JSON, take little more than ten."""
+    def fill(first, last):
+        for start in range(first, last, 5_000):
+            store.put([signal("ES", seq) for seq in range(start, min(start + 5_000, last))])
 
     def peak_mb():
-        words = ["export", "signals", "--format", format_name, "--output", "x", "--force"]
-        done = subprocess.run(
-            [sys.executable, "-c", LIMITED, *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        )
+        words = python(MEASURED, "--format", format_name, "--force")
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env=surroundings())
         return int(done.stdout.splitlines()[-1])
 
+    fill(11, FEW)
     few = peak_mb()
-    for start in range(11, COUNT, 5_000):
-        store.put([signal("ES", seq) for seq in range(start, start + 5_000)])
-    assert peak_mb() < few + 150
+    fill(FEW, MANY)
+    assert peak_mb() < few + 50
