@@ -90,7 +90,8 @@ def _relay(arguments: argparse.Namespace, shared: dict[str, object]) -> Any:
         if (port := getattr(arguments, f"{name}_port")) is not None
     }
     relay = RelayProcess({**shared, **ports, "relay.push_port": 0})
-    print(f"dashboard: {relay.wait_ready()}", file=sys.stderr, flush=True)
+    print(f"dashboard: {relay.wait_ready()}", file=sys.stderr)
+    print(f"Kafka: {shared['kafka.bootstrap_servers']}", file=sys.stderr, flush=True)
     return relay
 
 
