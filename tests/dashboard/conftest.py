@@ -25,9 +25,13 @@ ARGUMENTS = (
 DEADLINE_MS = 20_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; skips where there is none."""
+    """Headless Chromium; skips where there is none.
+
+    Not for the whole session: while it runs so does its event loop, in which no other test could
+    start one.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not on the path")

@@ -14,7 +14,7 @@ from sinks.relay.config import RelayConfig
 from sinks.relay.hub import Hub
 from sinks.relay.kafka_feed import KafkaFeed
 from sinks.relay.turns import publish
-from tests.sinks.kafka_harness import build
+from tests.sinks.kafka_harness import build, read
 from tests.sinks.messages import gap, signal
 
 DEADLINE_S = 60.0
@@ -110,6 +110,10 @@ def test_only_the_end_of_a_long_topic_is_read_back(kafka):
         part = build(kafka)
         part.write_batch(messages(50))
         await asyncio.to_thread(part.close)
+        # Where a topic ends for readers of committed records shows a moment after the commit.
+        end = time.monotonic() + DEADLINE_S
+        while len(await asyncio.to_thread(read, kafka, topic(SIGNALS))) < 100:
+            assert time.monotonic() < end, "the topic's end is not committed"
         async with World(kafka, history=20) as world:
             await until(lambda: world.hub.last_seqs().get((SIGNALS, "NQ")) == 50, "the end")
             assert world.seqs()[0] > 1
