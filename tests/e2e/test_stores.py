@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from operators.pressure import Pressure
 from tests.flows import ROOT, ifd, market
 from tests.flows import quiet_env as env
 
@@ -50,8 +51,8 @@ def test_state_of_another_version_is_refused_with_step_versions_and_remedy(
     tape: Path, store: Path, tmp_path: Path
 ) -> None:
     said = (
-        "ifd: step pressure: the recovery store holds state of version 1, expected 99; start with "
-        "an empty recovery directory, or run the version that wrote this one\n"
+        f"ifd: step pressure: the recovery store holds state of version {Pressure.STATE_VERSION}, "
+        "expected 99; start with an empty recovery directory, or run the version that wrote this one\n"
     )
     assert ran(COMMAND, "replay", tape, "--summary", "--recovery", store) == (2, said)
     words = ["dataflows.detect:flow", "-r", store, "-s", "1", "-b", "0"]
