@@ -52,7 +52,8 @@ def test_state_of_another_version_is_refused_with_step_versions_and_remedy(
 ) -> None:
     said = (
         f"ifd: step pressure: the recovery store holds state of version {Pressure.STATE_VERSION}, "
-        "expected 99; start with an empty recovery directory, or run the version that wrote this one\n"
+        "expected 99; start with an empty recovery directory, or run the version that wrote this "
+        "one\n"
     )
     assert ran(COMMAND, "replay", tape, "--summary", "--recovery", store) == (2, said)
     words = ["dataflows.detect:flow", "-r", store, "-s", "1", "-b", "0"]
