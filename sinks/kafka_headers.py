@@ -4,11 +4,12 @@ References:
     CloudEvents 1.0, Kafka protocol binding, section 3.2 (binary content mode).
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from operators.model.records import NS_PER_S
 from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, PRESSURE, SIGNALS, STATUS, topic
+from sinks.instants import instant_text
 from sinks.kafka_config import KafkaConfig
 from sinks.outbox import Entry
 
@@ -45,7 +46,7 @@ def headers(item: Entry, config: KafkaConfig, now_ns: int) -> Headers:
         ("ce_source", f"/ifd/{config.generation}".encode()),
         ("ce_id", b"/".join((item.stream.encode(), root, seq))),
         ("ce_subject", root),
-        ("ce_time", rfc3339(item.ts_event).encode()),
+        ("ce_time", instant_text(item.ts_event).encode()),
         ("ifd-schema", topic(item.stream).encode()),
         (GENERATION, config.generation.encode()),
         (GENERATION_TS, str(config.generation_ts_ms).encode()),
@@ -69,14 +70,8 @@ def dead_letter_headers(
     ]
 
 
-def rfc3339(ts_ns: int) -> str:
-    """Instant as RFC 3339 text with nanoseconds, UTC."""
-    seconds, ns = divmod(ts_ns, NS_PER_S)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
-
-
 def ns_of(text: str) -> int:
-    """Nanoseconds since the epoch of what `rfc3339` wrote.
+    """Nanoseconds since the epoch of what `instant_text` wrote.
 
     Raises:
         ValueError: It is something else.
