@@ -20,6 +20,11 @@ Strength = Literal["LOW", "MODERATE", "HIGH", "VERY_HIGH", "EXTREME"]
 Action = Literal["LONG", "SHORT", "MONITOR", "IGNORE"]
 Change = Literal["opened", "updated", "closed", "retracted"]
 Warmth = Literal["WARM", "WARMING"]
+FeedState = Literal[
+    "preparing", "connecting", "authenticating", "snapshot", "replaying", "live", "waiting",
+    "degraded", "delayed", "closed", "replay", "stopped", "failed",
+]  # fmt: skip
+"""Of a feed; `FeedStatus` says what each means."""
 
 SIDE_NAMES: dict[int, Side] = {1: "buy", -1: "sell", 0: "none"}
 
@@ -266,13 +271,39 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedStatus:
-    """State of one feed. State stream."""
+    """State of one feed. State stream.
+
+    `preparing`: there is no feed yet. `connecting`, `authenticating`: no records come yet.
+    `snapshot`, `replaying`: what is missing comes. `live`: all is there. `waiting`: the connection
+    is lost, and the next attempt is due later. `degraded`: too many attempts failed. `delayed`:
+    what comes is history. `closed`: the exchange is closed, nothing is due. `replay`: of files.
+    `stopped`, `failed`: nothing more comes; a failure does not mend itself.
+    """
 
     feed: str
-    state: Literal["preparing", "connecting", "live", "replay", "degraded", "stopped"]
+    state: FeedState
     ts_event: TsNs
     """Newest record."""
     records: int
     lag_ns: int
-    """Receive time of the newest record behind its event time."""
+    """Receive time of the newest record behind its event time: the exchange to the vendor."""
     text: str
+    receive_lag_ns: int = 0
+    """Arrival here of the newest record behind its receive time: the vendor to this process, by
+    two clocks. 0 in a replay of files, as the next three."""
+    processing_lag_ns: int = 0
+    """Time that the newest record given to the dataflow had been here before."""
+    queue_rows: int = 0
+    """Records that are here and not yet given to the dataflow."""
+    queue_bytes: int = 0
+    queue_ratio: float = 0.0
+    """Fill of the queue, by records or by bytes, whichever is fuller: 0…1, at 1 nothing is read."""
+    reconnects: int = 0
+    """Connections that took the place of a lost one, since the feed's first start."""
+    lost_connections: int = 0
+    repeated: int = 0
+    """Records that came again after a reconnect and were left out."""
+    late: bool = False
+    """Receive or processing lag exceeds the limit: what is delivered now is marked as late."""
+    tape_free_bytes: int | None = None
+    """Free space where the tape is; None without a tape."""

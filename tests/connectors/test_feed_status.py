@@ -1,4 +1,6 @@
-from connectors.feed_status import STATUS_NS, StatusTeller
+from dataclasses import fields
+
+from connectors.feed_status import STATUS_NS, LinkFigures, StatusTeller
 from operators.model.records import F_SNAPSHOT
 from operators.model.streams import STATUS
 from tests.connectors.dbn_bytes import mbo
@@ -41,3 +43,31 @@ def test_a_snapshot_does_not_lag():
 def test_before_any_record_it_tells_none():
     value = StatusTeller("f", lambda: 0).message("stopped", 0, "").value
     assert (value.ts_event, value.lag_ns, value.state) == (0, 0, "stopped")
+
+
+def test_a_change_does_not_wait_for_the_second():
+    now = [0]
+    teller = StatusTeller("f", lambda: now[0])
+    assert teller.is_due(("live", False))
+    now[0] += 1
+    assert not teller.is_due(("live", False))
+    assert teller.is_due(("live", True))
+    # From then on the second counts anew.
+    now[0] += STATUS_NS - 1
+    assert not teller.is_due(("live", True))
+    now[0] += 1
+    assert teller.is_due(("live", True))
+
+
+def test_what_the_link_counts_is_told_field_by_field():
+    figures = {field.name: number for number, field in enumerate(fields(LinkFigures), 1)} | {
+        "late": True,
+        "queue_ratio": 0.5,
+    }
+    value = StatusTeller("f", lambda: 0).message("live", 1, "", LinkFigures(**figures)).value
+    assert {name: getattr(value, name) for name in figures} == figures
+
+
+def test_a_feed_of_files_has_no_link():
+    value = StatusTeller("f", lambda: 0).message("replay", 1, "").value
+    assert (value.late, value.queue_ratio, value.tape_free_bytes) == (False, 0.0, None)
