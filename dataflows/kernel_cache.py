@@ -1,11 +1,13 @@
 """Where compiled kernels are kept: a folder per state of the sources.
 
 numba notices a change in a kernel's own file, not in a file it calls. A stale kernel would run
-silently, so the cache's folder is named after a hash of every file that may hold one.
+silently, so the cache's folder is named after a hash of every file that holds one and of all that
+these import, directly or not: what else changes does not cost half a minute of compiling.
 """
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -18,6 +20,11 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _FOLDERS: Final = ("operators", "connectors", "simulator")
 _UNUSED_S: Final = 7 * 86_400
 _STAMP_DIGITS: Final = 16
+_KERNELS: Final = re.compile(r"\bnumba\b|\boperators\.kernels\b|^@.*\ndef ", re.MULTILINE)
+"""In every file that holds a kernel: where its decorator comes from, or a decorated function."""
+_IMPORT: Final = re.compile(
+    r"^[ ]*(?:from ([\w.]+) import (?:\(([^)]*)\)|([^(\n]*))|import ([\w.]+))", re.MULTILINE
+)
 
 
 def use_kernel_cache() -> Path:
@@ -61,10 +68,35 @@ def _stamp() -> str:
     digest = hashlib.sha256()
     for package in ("numba", "numpy", "llvmlite"):
         digest.update(version(package).encode())
-    for folder in _FOLDERS:
-        for file in sorted((_ROOT / folder).rglob("*.py")):
-            digest.update(file.read_bytes())
+    for name, text in sorted(_kernel_sources().items()):
+        digest.update(f"{name}:{len(text)}:{text}".encode())
     return digest.hexdigest()[:_STAMP_DIGITS]
+
+
+def _kernel_sources() -> dict[str, str]:
+    """Dotted name → text of every module that holds a kernel or that one of them imports."""
+    texts: dict[str, str] = {}
+    for folder in _FOLDERS:
+        for file in (_ROOT / folder).rglob("*.py"):
+            name = ".".join(file.relative_to(_ROOT).with_suffix("").parts)
+            texts[name] = file.read_text()
+    waiting = [name for name, text in texts.items() if _KERNELS.search(text)]
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in texts and name not in found:
+            found[name] = texts[name]
+            waiting += _imported(texts[name])
+    return found
+
+
+def _imported(text: str) -> list[str]:
+    """Names of all that a module imports; of `from a import b`, `a` and `a.b`."""
+    names: list[str] = []
+    for origin, several, one, plain in _IMPORT.findall(text):
+        parts = re.findall(r"^[ ]*(\w+)|,\s*(\w+)", several or one, re.MULTILINE)
+        names += [plain or origin, *(f"{origin}.{a or b}" for a, b in parts)]
+    return names
 
 
 def _prune(base: Path, used: Path) -> None:

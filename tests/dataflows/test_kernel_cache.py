@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ import pytest
 from dataflows import kernel_cache
 from dataflows.kernel_cache import use_kernel_cache
 
+ROOT = Path(kernel_cache.__file__).resolve().parent.parent
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch) -> Path:
     """A project with one kernel, and a folder for compiled ones."""
     (tmp_path / "operators").mkdir()
-    (tmp_path / "operators" / "book_kernel.py").write_text("a = 1\n")
+    (tmp_path / "operators" / "book_kernel.py").write_text(
+        "from numba import njit\nfrom operators import (\n    called,\n    other as o,\n)\n"
+    )
     monkeypatch.setattr(kernel_cache, "_ROOT", tmp_path)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     import numba
@@ -28,13 +33,34 @@ def again(project: Path, monkeypatch) -> Path:
     return use_kernel_cache()
 
 
-def test_a_change_in_any_kernel_file_is_another_folder(project, monkeypatch):
+@pytest.mark.parametrize("name", ["book_kernel", "called", "other", "beneath"])
+def test_a_change_in_a_kernels_file_or_in_what_it_imports_is_another_folder(
+    project, monkeypatch, name
+):
+    (project / "operators" / "called.py").write_text("import operators.beneath\n")
     first = use_kernel_cache()
     assert first == again(project, monkeypatch)
-    (project / "operators" / "called.py").write_text("b = 2\n")
+    with (project / "operators" / f"{name}.py").open("a") as file:
+        file.write("b = 2\n")
     second = again(project, monkeypatch)
     assert first != second
     assert first.parent == second.parent == project / "kernels"
+
+
+def test_a_change_elsewhere_is_the_same_folder(project, monkeypatch):
+    first = use_kernel_cache()
+    (project / "operators" / "book.py").write_text("from operators import book_kernel\n")
+    assert again(project, monkeypatch) == first
+
+
+def test_all_that_compiles_here_is_found():
+    found = kernel_cache._kernel_sources()
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    kernels = {m for table in listed if table.get("ignore_errors") for m in table["module"]}
+    assert len(kernels) > 10
+    assert kernels <= set(found)
+    assert "operators.model.evaluations" in found
+    assert "connectors.dbn_file" not in found
 
 
 def test_a_process_started_from_here_takes_the_same_folder(project):
