@@ -43,6 +43,12 @@ class Key:
         """True if the user chooses names below it."""
         return get_origin(self.type) is dict
 
+    @property
+    def entry(self) -> Any:
+        """Config class of the entries of a table of objects, whose fields are keys; else None."""
+        cls = get_args(self.type)[1] if self.is_table else None
+        return cls if is_dataclass(cls) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -56,21 +62,22 @@ Layer = dict[KeyPath, Value]
 
 
 def keys_of(
-    sections: Mapping[str, type], handed_over: Collection[KeyPath] = ()
+    sections: Mapping[str, Any], handed_over: Collection[KeyPath] = (), at: KeyPath = ()
 ) -> dict[KeyPath, Key]:
-    """Every key of the sections, by path, but those that the process hands over itself."""
-    found = (key for name, cls in sections.items() for key in _keys((name,), cls))
+    """Every key of the sections below `at`, by path, but those that the process hands over."""
+    found = (key for name, cls in sections.items() for key in _keys((*at, name), cls))
     return {key.path: key for key in found if key.path not in handed_over}
 
 
-def _keys(path: KeyPath, cls: type) -> Iterator[Key]:
+def _keys(path: KeyPath, cls: Any) -> Iterator[Key]:
     hints = get_type_hints(cls)
     for item in fields(cls):
         hint = hints[item.name]
         if isinstance(hint, type) and is_dataclass(hint):
             yield from _keys((*path, item.name), hint)
             continue
-        if any(is_dataclass(option) for option in get_args(hint)):
+        is_table = get_origin(hint) is dict
+        if not is_table and any(is_dataclass(option) for option in get_args(hint)):
             continue  # Handed over by the process that has it, such as a calendar: no setting.
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         yield Key((*path, item.name), hint, default, not item.repr or hint is SecretStr)
@@ -90,7 +97,7 @@ def toml_layer(file: Path, keys: Mapping[KeyPath, Key], *, shown: str) -> Layer:
         if key.is_secret:
             variable = variable_of(key.path)
             raise ConfigError(f"{shown}: {'.'.join(path)}: a secret; set {variable} instead")
-        layer[path] = Value(_typed(key, path, value, shown, is_text=False), shown)
+        layer |= _values(key, path, value, shown, is_text=False)
     return layer
 
 
@@ -105,7 +112,7 @@ def environment_layer(
         origin = f"{shown}{name}"
         path = _path(name, keys)
         key = _key(path, keys, origin=origin, name=name)
-        layer |= _entries(key, path, _typed(key, path, text, origin, is_text=True), origin)
+        layer |= _values(key, path, text, origin, is_text=True)
     return layer
 
 
@@ -122,7 +129,7 @@ def given_layer(given: Mapping[str, object], keys: Mapping[KeyPath, Key], *, sho
     for name, value in given.items():
         path = tuple(name.split("."))
         key = _key(path, keys, origin=shown, name=name)
-        layer |= _entries(key, path, _typed(key, path, value, shown, is_text=False), shown)
+        layer |= _values(key, path, value, shown, is_text=False)
     return layer
 
 
@@ -131,11 +138,32 @@ def variable_of(path: KeyPath) -> str:
     return PREFIX + DELIMITER.join(path).upper()
 
 
-def _entries(key: Key, path: KeyPath, value: object, origin: str) -> Layer:
-    """The value under its path; a whole table under the path of each of its names."""
-    if path == key.path and isinstance(value, dict):
-        return {(*path, name): Value(entry, origin) for name, entry in value.items()}
-    return {path: Value(value, origin)}
+def _values(key: Key, path: KeyPath, value: object, origin: str, *, is_text: bool) -> Layer:
+    """The value under its path; what a whole table holds, under the paths of its names."""
+    if key.entry is not None:
+        return _objects(key, path, value, origin)
+    typed = _typed(key, path, value, origin, is_text=is_text)
+    if path == key.path and isinstance(typed, dict):
+        return {(*path, name): Value(entry, origin) for name, entry in typed.items()}
+    return {path: Value(typed, origin)}
+
+
+def _objects(key: Key, path: KeyPath, value: object, origin: str) -> Layer:
+    """A table of objects, or one of its entries, given as a whole: JSON, or a dict."""
+    tables = value
+    if isinstance(value, str):
+        try:
+            tables = json.loads(value)
+        except ValueError:
+            tables = None
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{origin}: {'.'.join(path)}: expected a table, found {value!r}")
+    layer: Layer = {}
+    for name, below in tables.items():
+        here = (*path, str(name))
+        member = _key(here, {key.path: key}, origin=origin, name=".".join(here))
+        layer |= _values(member, here, below, origin, is_text=False)
+    return layer
 
 
 def _leaves(path: KeyPath, tables: Mapping[str, Any], keys: Mapping[KeyPath, Key]) -> Iterator[Any]:
@@ -153,7 +181,9 @@ def _path(name: str, keys: Mapping[KeyPath, Key]) -> KeyPath:
     for length in range(len(parts), 0, -1):
         head = tuple(part.lower() for part in parts[:length])
         if head in keys:
-            return (*head, *parts[length:])
+            # Where fields follow the user's name, that too is written small.
+            of_objects = keys[head].entry is not None
+            return (*head, *(part.lower() if of_objects else part for part in parts[length:]))
     return tuple(part.lower() for part in parts)
 
 
@@ -162,6 +192,9 @@ def _key(path: KeyPath, keys: Mapping[KeyPath, Key], *, origin: str, name: str) 
         return keys[path]
     if path[:-1] in keys and keys[path[:-1]].is_table:
         return keys[path[:-1]]
+    keys = {**keys, **_members(path, keys)}
+    if path in keys:
+        return keys[path]
     is_variable = name.upper().startswith(PREFIX)
     known = [variable_of(k) if is_variable else ".".join(k) for k in keys]
     near = get_close_matches(name.upper() if is_variable else name, known, n=1, cutoff=0.5)
@@ -169,6 +202,14 @@ def _key(path: KeyPath, keys: Mapping[KeyPath, Key], *, origin: str, name: str) 
     sections = ", ".join(dict.fromkeys(k[0] for k in keys))
     hint = f"did you mean {near[0]}?" if near else f"the sections are {sections}"
     raise ConfigError(f"{where}: no such setting; {hint}")
+
+
+def _members(path: KeyPath, keys: Mapping[KeyPath, Key]) -> Mapping[KeyPath, Key]:
+    """Keys of the entry of a table of objects that `path` lies in, if it does."""
+    table = keys.get(path[:-2])
+    if table is None or table.entry is None:
+        return {}
+    return keys_of({path[-2]: table.entry}, at=path[:-2])
 
 
 def _typed(key: Key, path: KeyPath, value: object, origin: str, *, is_text: bool) -> object:

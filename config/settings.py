@@ -24,6 +24,7 @@ from config.layers import (
     Key,
     KeyPath,
     Layer,
+    Value,
     dotenv_layer,
     environment_layer,
     given_layer,
@@ -31,6 +32,7 @@ from config.layers import (
     toml_layer,
 )
 from config.sections import FlowConfig, RecoveryConfig, SourceConfig
+from connectors.databento.live_config import LiveConfig
 from operators.analyze import AnalyzeConfig
 from operators.baseline import BaselineConfig
 from operators.book import BookConfig
@@ -49,6 +51,7 @@ from sinks.store_config import StoreConfig
 FOLDER: Final = Path(__file__).parent
 PROFILES: Final = ("development", "staging", "production")
 DEFAULT: Final = "default"
+VENDORS_KEY: Final = "DATABENTO_API_KEY"
 
 
 class Settings(BaseSettings):
@@ -57,6 +60,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     source: SourceConfig = SourceConfig()
+    live: LiveConfig = LiveConfig()
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     validation: ValidateConfig = Field(default=ValidateConfig(), alias="validate")
@@ -167,7 +171,9 @@ def load_settings(
     for name in ("base", profile):
         file = folder / f"{name}.toml"
         merged |= toml_layer(file, keys, shown=f"{folder.name}/{file.name}")
+    merged |= _vendors_key(dotenv_values(dotenv) if dotenv.is_file() else {}, f"{dotenv.name}: ")
     merged |= dotenv_layer(dotenv, keys)
+    merged |= _vendors_key(variables)
     merged |= environment_layer(variables, keys)
     merged |= given_layer(given or {}, keys, shown="command line")
     settings = Settings(**{name: _built((name,), cls, merged) for name, cls in sections().items()})
@@ -185,8 +191,20 @@ def origins(settings: Settings) -> list[Origin]:
     """Every key with its value and where that comes from, in the order of the sections."""
     return [
         Origin(".".join(path), _shown(key, _value(settings, path)), _origin(settings, path))
-        for path, key in known_keys().items()
+        for path, key in _keys_in_use(settings).items()
     ]
+
+
+def _keys_in_use(settings: Settings) -> dict[KeyPath, Key]:
+    """Every key, and in place of a table of objects that holds any those of its entries."""
+    found: dict[KeyPath, Key] = {}
+    for path, key in known_keys().items():
+        names = _value(settings, path) if key.entry is not None else ()
+        for name in names:
+            found |= keys_of({name: key.entry}, at=path)
+        if not names:
+            found[path] = key
+    return found
 
 
 def params_version(settings: Settings) -> str:
@@ -200,6 +218,12 @@ def params_version(settings: Settings) -> str:
         relevant[name] = tomllib.loads((FOLDER / name).read_text())
     text = json.dumps(relevant, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _vendors_key(variables: Mapping[str, str | None], shown: str = "") -> Layer:
+    """Databento's key under the name that its own clients read."""
+    key = variables.get(VENDORS_KEY)
+    return {("live", "key"): Value(key, f"{shown}{VENDORS_KEY}")} if key else {}
 
 
 def _profile_of(variables: Mapping[str, str], dotenv: Path) -> str:
@@ -223,6 +247,9 @@ def _built(path: KeyPath, cls: Any, merged: Layer) -> Any:
             continue
         if is_dataclass(hints[item.name]):
             arguments[item.name] = _built(here, hints[item.name], merged)
+        elif (entry := known_keys()[here].entry) is not None:
+            names = sorted({p[len(here)] for p in merged if p[: len(here)] == here})
+            arguments[item.name] = {name: _entry((*here, name), entry, merged) for name in names}
         elif known_keys()[here].is_table:
             below = {p[-1]: v.value for p, v in merged.items() if p[:-1] == here}
             if below:
@@ -230,6 +257,16 @@ def _built(path: KeyPath, cls: Any, merged: Layer) -> Any:
                 arguments[item.name] = {**(default if isinstance(default, dict) else {}), **below}
         elif here in merged:
             arguments[item.name] = merged[here].value
+    return _accepted(path, cls, arguments, merged)
+
+
+def _entry(path: KeyPath, cls: Any, merged: Layer) -> Any:
+    """One object of a table of objects, from the values given for it and its own defaults."""
+    arguments = {p[-1]: value.value for p, value in merged.items() if p[:-1] == path}
+    return _accepted(path, cls, arguments, merged)
+
+
+def _accepted(path: KeyPath, cls: Any, arguments: dict[str, Any], merged: Layer) -> Any:
     try:
         return cls(**arguments)
     except (ValueError, TypeError) as error:
@@ -252,7 +289,7 @@ def _value(settings: Settings, path: KeyPath) -> Any:
         if (f.alias or name) == path[0]:
             value = getattr(settings, name)
     for name in path[1:]:
-        value = getattr(value, name)
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
     return value
 
 

@@ -100,3 +100,54 @@ def test_a_date_where_text_belongs_is_read_as_text(tmp_path):
     (tmp_path / "a.toml").write_text("[sample]\nendpoint = 2024-01-01\n")
     (value,) = toml_layer(tmp_path / "a.toml", KEYS, shown="a").values()
     assert value.value == "2024-01-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    symbols: tuple[str, ...] = ()
+    port: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feeds:
+    feeds: dict[str, Feed] = field(default_factory=dict)
+
+
+OBJECTS = keys_of({"live": Feeds})
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"IFD_LIVE__FEEDS__GLBX__SYMBOLS": "A,B", "IFD_LIVE__FEEDS__GLBX__PORT": "2"},
+        {"IFD_LIVE__FEEDS": '{"glbx": {"symbols": ["A", "B"], "port": 2}}'},
+        {"IFD_LIVE__FEEDS__GLBX": '{"symbols": ["A", "B"], "port": 2}'},
+    ],
+)
+def test_a_table_of_objects_has_keys_below_the_users_name(variables):
+    layer = environment_layer(variables, OBJECTS)
+    assert {path: value.value for path, value in layer.items()} == {
+        ("live", "feeds", "glbx", "symbols"): ("A", "B"),
+        ("live", "feeds", "glbx", "port"): 2,
+    }
+
+
+def test_a_file_says_the_same(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text('[live.feeds.glbx]\nsymbols = ["A"]\n')
+    layer = toml_layer(file, OBJECTS, shown="x.toml")
+    assert layer["live", "feeds", "glbx", "symbols"].value == ("A",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("IFD_LIVE__FEEDS__GLBX__PROT", "2", "did you mean IFD_LIVE__FEEDS__GLBX__PORT"),
+        ("IFD_LIVE__FEEDS__GLBX__PORT", "x", "live.feeds.glbx.port: expected a valid integer"),
+        ("IFD_LIVE__FEEDS", "glbx", "live.feeds: expected a table"),
+        ("IFD_LIVE__FEEDS", '{"glbx": {"prot": 2}}', "did you mean live.feeds.glbx.port"),
+    ],
+)
+def test_a_mistake_in_a_table_of_objects_names_the_key(name, text, said):
+    with pytest.raises(ConfigError, match=said):
+        environment_layer({name: text}, OBJECTS)

@@ -213,3 +213,23 @@ def test_the_retired_method_of_the_library_is_a_section(folder):
 
 def test_the_folder_of_profiles_is_complete():
     assert {p.stem for p in FOLDER.glob("*.toml")} >= {"base", *PROFILES}
+
+
+def test_the_vendors_own_variable_gives_the_key(folder):
+    key = "db-0123456789"
+    assert load(folder, DATABENTO_API_KEY=key).live.key == key
+    assert load(folder, DATABENTO_API_KEY=key, IFD_LIVE__KEY="db-mine").live.key == "db-mine"
+    (folder.parent / ".env").write_text(f"DATABENTO_API_KEY={key}\n")
+    settings = load(folder)
+    assert settings.live.key == key
+    assert origin_of(settings, "live.key") == ".env: DATABENTO_API_KEY"
+    assert key not in repr(settings)
+    assert key not in str(origins(settings))
+
+
+def test_a_feed_has_its_settings_under_its_name(folder):
+    settings = load(folder, IFD_LIVE__FEEDS__GLBX__SYMBOLS="ES.FUT,NQ.FUT")
+    assert settings.live.feeds["glbx"].symbols == ("ES.FUT", "NQ.FUT")
+    assert origin_of(settings, "live.feeds.glbx.symbols") == "IFD_LIVE__FEEDS__GLBX__SYMBOLS"
+    said = refusal(folder, IFD_LIVE__FEEDS__GLBX__PORT="5")
+    assert said.startswith("IFD_LIVE__FEEDS__GLBX__PORT: live.feeds.glbx.symbols must name")
