@@ -86,7 +86,11 @@ class HttpServer:
         return f"{scheme}://127.0.0.1:{self.server.server_address[1]}"
 
     def answer(self, handler):
-        body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
+        wanted_bytes = int(handler.headers.get("content-length", 0))
+        body = handler.rfile.read(wanted_bytes)
+        if len(body) < wanted_bytes:
+            handler.close_connection = True  # The other side died midway: that is no request.
+            return
         self.requests.append(Request(handler.path, dict(handler.headers), body))
         answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         self.answered.append(answer)
