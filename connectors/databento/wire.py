@@ -5,7 +5,7 @@ Market-by-order records come as views of the bytes, as many as stand in a row; e
 as one small object in its place. Nothing is read, opened or waited for here.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -21,7 +21,16 @@ RECORD_BYTES_MIN: Final = 16
 _WORD_BYTES: Final = 4
 _TS_OUT_BYTES: Final = 8
 
-Piece = Header | MboBatch | Rare
+
+class WithRaw(NamedTuple):
+    """A rarer record and the bytes it was read from."""
+
+    item: Rare
+    raw: bytes
+    """Without send time; of the size that the header's version gives it."""
+
+
+Piece = Header | MboBatch | Rare | WithRaw
 """One thing a stream holds: its header, some market-by-order records, or one other record."""
 
 
@@ -39,6 +48,7 @@ class Decoder:
         header: Header | None = None,
         offset: int = 0,
         skip_unknown: bool = False,
+        with_raw: bool = False,
     ) -> None:
         """With `header`, go on at byte `offset`, where a record begins.
 
@@ -47,6 +57,7 @@ class Decoder:
             header: None if the stream begins with one.
             offset: of the first byte to come, counted from the start of the stream.
             skip_unknown: pass over record types that DBN does not have, instead of refusing them.
+            with_raw: give the rarer records as `WithRaw`, for whoever keeps their bytes.
         """
         self.header = header
         self.offset = offset
@@ -57,6 +68,7 @@ class Decoder:
         """Send time of the newest record, ns since the epoch; 0 without ts_out."""
         self._feed = feed
         self._skip_unknown = skip_unknown
+        self._with_raw = with_raw
         self._head = bytearray()
         self._tail = b""
 
@@ -180,16 +192,19 @@ class Decoder:
             raise refusal(offset, f"{allowed} bytes for a record of type {name}", str(size))
         return size
 
-    def _rare(self, data: bytes, position: int, size: int) -> Rare:
+    def _rare(self, data: bytes, position: int, size: int) -> Rare | WithRaw:
         assert self.header is not None
         rtype = data[position + 1]
-        if rtype not in RTYPES:
-            return Skipped(rtype, None)
-        if self.header.ts_out:
+        if self.header.ts_out and (rtype in RTYPES or size >= RECORD_BYTES_MIN + _TS_OUT_BYTES):
             size -= _TS_OUT_BYTES
             sent = data[position + size : position + size + _TS_OUT_BYTES]
             self.ts_out_last = int.from_bytes(sent, "little")
-        return decode_message(self._feed, data[position : position + size])
+        raw = data[position : position + size]
+        item = decode_message(self._feed, raw) if rtype in RTYPES else Skipped(rtype, None)
+        if not self._with_raw:
+            return item
+        # The length that a record gives of itself is in words, its send time included.
+        return WithRaw(item, bytes([size // _WORD_BYTES]) + raw[1:])
 
 
 @njit(cache=True)

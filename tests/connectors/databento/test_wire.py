@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.databento.messages import Notice, Skipped, SymbolMapping, tick_record
-from connectors.databento.wire import Decoder
+from connectors.databento.wire import Decoder, WithRaw
 from operators.model.errors import DecodeError
 from operators.model.items import Tick
 from operators.model.records import MBO_DTYPE
@@ -291,3 +291,14 @@ def test_real_files_are_read_whole_or_refused_for_their_schema(real_data):
     assert counts["esh4-glbx-mdp3-20231225.mbo.dbn.zst"] == 68_792
     assert counts["dbn_test_data.mbo.v1.dbn.zst"] == 2
     assert len(counts) >= 5
+
+
+@pytest.mark.parametrize("ts_out", [False, True])
+def test_the_rarer_records_bytes_come_along_where_they_are_wanted(ts_out):
+    decoder = Decoder("f", with_raw=True)
+    pieces = [piece for _, piece in decoder.decode(mixed(ts_out=ts_out))]
+    raws = [piece.raw for piece in pieces if isinstance(piece, WithRaw)]
+    expected = [MAPPING, BAR, BAR, rare(dbn.StatMsg), tick_record(7), rare(dbn.InstrumentDefMsg)]
+    assert raws == expected
+    plain = [piece for _, piece in Decoder("f").decode(mixed(ts_out=ts_out))]
+    assert same(plain, [p.item if isinstance(p, WithRaw) else p for p in pieces])
