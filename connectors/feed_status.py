@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from operators.model.items import Lateness
 from operators.model.records import F_SNAPSHOT, NS_PER_S, MboBatch
 from operators.model.signals import FeedState, FeedStatus
 from operators.model.streams import STATUS, Message
@@ -44,6 +45,7 @@ class StatusTeller:
         self._clock_ns = clock_ns
         self._due_ns: int | None = None
         self._about: Hashable = None
+        self._is_late = False
         self._ts_event = 0
         self._lag_ns = 0
 
@@ -70,6 +72,13 @@ class StatusTeller:
         self._due_ns = now_ns + STATUS_NS
         self._about = about
         return True
+
+    def lateness(self, link: LinkFigures) -> Lateness | None:
+        """For every shard, ahead of what it is about; None if it is as it was told last."""
+        if link.late == self._is_late:
+            return None
+        self._is_late = link.late
+        return Lateness(self._feed, link.late)
 
     def message(
         self, state: FeedState, records: int, text: str, link: LinkFigures = NO_LINK

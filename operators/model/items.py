@@ -104,7 +104,16 @@ class Control:
     ts_event: int
     name: str
     value: str
-    """JSON."""
+    """JSON; see `operators.model.controls`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """What follows of a feed leaves late, by a clock on the wall, or no longer; at first it does
+    not. In every shard, on no tape: it marks what is delivered and changes no value."""
+
+    feed: str
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,7 @@ Item = (
     | Statistic
     | Tick
     | Control
+    | Lateness
     | Evaluations
     | Findings
     | Report

@@ -1,6 +1,7 @@
 from dataclasses import fields
 
 from connectors.feed_status import STATUS_NS, LinkFigures, StatusTeller
+from operators.model.items import Lateness
 from operators.model.records import F_SNAPSHOT
 from operators.model.streams import STATUS
 from tests.connectors.dbn_bytes import mbo
@@ -71,3 +72,9 @@ def test_what_the_link_counts_is_told_field_by_field():
 def test_a_feed_of_files_has_no_link():
     value = StatusTeller("f", lambda: 0).message("replay", 1, "").value
     assert (value.late, value.queue_ratio, value.tape_free_bytes) == (False, 0.0, None)
+
+
+def test_lateness_is_told_where_it_begins_and_where_it_ends():
+    teller = StatusTeller("f", lambda: 0)
+    told = [teller.lateness(LinkFigures(late=late)) for late in (False, True, True, False)]
+    assert told == [None, Lateness("f", True), None, Lateness("f", False)]
