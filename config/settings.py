@@ -33,13 +33,13 @@ from config.layers import (
 )
 from config.sections import FlowConfig, RecoveryConfig, SourceConfig
 from connectors.databento.live_config import LiveConfig
-from operators.analyze import AnalyzeConfig
-from operators.baseline import BaselineConfig
-from operators.book import BookConfig
-from operators.detect import DetectConfig
+from operators.analyze_config import AnalyzeConfig
+from operators.baseline_config import BaselineConfig
+from operators.book_config import BookConfig
+from operators.detect_config import DetectConfig
 from operators.model.errors import ConfigError
-from operators.pressure import PressureConfig
-from operators.validate import ValidateConfig
+from operators.pressure_config import PressureConfig
+from operators.validate_config import ValidateConfig
 from sinks.alerts.config import AlertsConfig
 from sinks.bars_config import BarsConfig
 from sinks.kafka_config import KafkaConfig

@@ -6,36 +6,21 @@ of the findings; every message of an event stream stamped with its seq; other it
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from operators.analyze_config import AnalyzeConfig
 from operators.detectors.points import read_only
 from operators.kernels import entry
 from operators.model.evaluations import DIRTY, FAULT, PANE
 from operators.model.items import Definition, Findings, Instrument, Report, Tick
 from operators.model.signals import Contract, Signal
 from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
-from operators.signal_book import NEVER, LifeConfig, SignalBook
-from operators.weigh import WeighConfig
+from operators.signal_book import NEVER, SignalBook
 
 _E18: Final = 1e18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzeConfig:
-    """What evidence is worth and how signals live."""
-
-    weights: WeighConfig = field(default_factory=WeighConfig)
-    life: LifeConfig = field(default_factory=LifeConfig)
-    params: str = "unversioned"
-    """Version of all settings that can change an output, stated in each signal; not empty."""
-
-    def __post_init__(self) -> None:
-        if not self.params:
-            raise ValueError("params must not be empty, was ''")
 
 
 class Analyze:

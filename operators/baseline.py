@@ -1,12 +1,13 @@
 """Baseline: what is normal for a root and a kind of instrument at this time of the day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.baseline_config import BaselineConfig
 from operators.baseline_history import (
     BUCKETS_MAX,
     HistoryTable,
@@ -25,7 +26,7 @@ from operators.baseline_kernel import (
     judge,
 )
 from operators.baseline_state import NEVER, grown, no_places, no_roots
-from operators.calendar import DAY_S, Calendar
+from operators.calendar import DAY_S
 from operators.histogram import BINS, METRICS, add_encoded, encode, summarise
 from operators.model.errors import ConfigError
 from operators.model.evaluations import WINDOWS_S
@@ -33,46 +34,6 @@ from operators.model.items import Definition, Evaluations, Instrument, Report
 from operators.model.streams import Flowing
 
 _NO_MIDS2: Final = np.zeros((1, len(WINDOWS_S)), np.int64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineConfig:
-    """What is compared with what."""
-
-    calendar: Calendar | None = None
-    """The exchange's day. It must be given: no default would be true."""
-    sessions_max: int = 20
-    """Sessions with trading that are remembered, today apart; 1 … 250."""
-    sessions_min: int = 5
-    """Fewer are no baseline (WARMING); 1 … sessions_max."""
-    bucket_s: int = 1800
-    """Length of a bucket, s; divides a day, at least 600."""
-    shrink_n0: int = 60
-    """Values at which z counts for √½ of itself; at least 0."""
-    pseudo_size: int = 5
-    """Contracts added to both sides of a pressure ratio; at least 1."""
-    quality_min: float = 0.8
-    """Rows of lower quality are judged, but do not become history; 0 … 1."""
-    roots_max: int = 128
-    """Roots that have a baseline; rows of further ones are not judged, and counted."""
-    instruments_max: int = 65_536
-    """Instruments per feed whose class is remembered; the oldest is forgotten (class OTHER)."""
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("sessions_max", 1, 250),
-            ("sessions_min", 1, self.sessions_max),
-            ("bucket_s", 600, DAY_S),
-            ("shrink_n0", 0, 1_000_000),
-            ("pseudo_size", 1, 1_000_000),
-            ("quality_min", 0, 1),
-            ("roots_max", 1, 100_000),
-            ("instruments_max", 1, 10_000_000),
-        ):
-            if not low <= (value := getattr(self, name)) <= high:
-                raise ValueError(f"{name} must be {low} to {high}, was {value}")
-        if DAY_S % self.bucket_s:
-            raise ValueError(f"bucket_s must divide {DAY_S}, was {self.bucket_s}")
 
 
 class Baseline:

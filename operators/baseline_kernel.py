@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.baseline_state import ADDED, BAD_DATA, OUT_OF_HOURS, WARMING
-from operators.calendar import span_at
+from operators.calendar_kernel import span_at
 from operators.histogram import METRICS, at_least_as_extreme, bin_of
 from operators.kernels import inlined, kernel
 from operators.model.evaluations import (

@@ -6,7 +6,7 @@ messages where a book turned dirty or sound, and every other item unchanged.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from operators import book_kernel as kernel
 from operators import book_snapshot
 from operators import book_state as state_of
+from operators.book_config import BookConfig
 from operators.book_head import COUNTERS
 from operators.book_state import Book as Columns
+from operators.model.controls import GAP, FeedGap, gap_of
 from operators.model.evaluations import (
     DEPTH_DTYPE,
+    DIRTY_NAMES,
     EVAL_DTYPE,
     FAULT,
-    FAULT_NAMES,
+    FAULTS,
     FILL_DTYPE,
 )
 from operators.model.items import (
+    Control,
     Definition,
     Evaluations,
     Instrument,
@@ -45,45 +49,27 @@ _OUTRIGHT = re.compile(r"[A-Z0-9]{1,6}[FGHJKMNQUVXZ]\d{1,2}")
 join two of them, options add a space, class letter and strike."""
 _FUTURE = "F"
 """DBN's instrument class of an outright future."""
-LEVELS_MAX = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookConfig:
-    """Bounds of the book."""
-
-    rows_max: int = 8192
-    """Records applied in one kernel call, at least 1: bounds how far tables are grown ahead."""
-    instruments_max: int = 1_000_000
-    """Instruments of one shard, at least 1 and at most 1,000,000."""
-    levels_published: int = 20
-    """Prices of each side of a root's front future that go out with its seconds, 0…100; 0 none."""
-
-    def __post_init__(self) -> None:
-        if self.rows_max < 1:
-            raise ValueError(f"rows_max must be at least 1, was {self.rows_max}")
-        if not 1 <= self.instruments_max <= 1_000_000:
-            raise ValueError(
-                f"instruments_max must be from 1 to 1000000, was {self.instruments_max}"
-            )
-        if not 0 <= self.levels_published <= LEVELS_MAX:
-            raise ValueError(
-                f"levels_published must be from 0 to {LEVELS_MAX}, was {self.levels_published}"
-            )
 
 
 class Book:
     """Orders, levels, open events and open panes of all instruments of one shard.
 
+    A book is not to be trusted once a record does not fit, or once a control says that data of its
+    feed is missing: then what was under way is discarded, and rows are dirty until the book is
+    cleared and, if a snapshot begins there, whole. A gap concerns the instruments that it names,
+    also those that come only later, or all that are known by then. An instrument that comes later
+    and was not named starts with an empty book, as one newly listed would.
+
     State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 900 per
-    instrument; in a snapshot 24 per order. An instrument without an `Instrument` item before its
+    instrument; in a snapshot 24 per order. Of gaps, the instruments that are still to come. An
+    instrument without an `Instrument` item before its
     first record becomes a root of its own.
 
     References:
         Databento, `mbo` schema; facts on events in `docs/semantics.md`.
     """
 
-    STATE_VERSION: ClassVar[int] = 2
+    STATE_VERSION: ClassVar[int] = 3
 
     def __init__(self, config: BookConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -92,6 +78,8 @@ class Book:
         self._symbols: list[str] = []
         self._slot_of: dict[int, int] = {}
         self._feeds: list[str] = []
+        self._awaited: dict[int, FeedGap] = {}
+        """Instruments that a gap named before there was a record of them."""
         self._columns: Columns = state_of.empty_book(config.levels_published)
         if state is not None:
             self._restore(state)
@@ -108,7 +96,9 @@ class Book:
             if isinstance(item, Tick):
                 self._on_tick(item, out)
             elif isinstance(item, Instrument):
-                self._assign(item.feed, item.instrument_id, item.root, item.symbol)
+                self._assign(item.feed, item.instrument_id, item.root, item.symbol, out)
+            elif isinstance(item, Control) and item.name == GAP:
+                self._on_gap(item, out)
             elif isinstance(item, Definition):
                 self._on_definition(item)
             elif isinstance(item, MarketStatus):
@@ -123,6 +113,9 @@ class Book:
             "names": self._roots,
             "symbols": tuple(self._symbols),
             "feeds": tuple(self._feeds),
+            "awaited": tuple(
+                (key, gap.reason, gap.from_ns, gap.to_ns) for key, gap in self._awaited.items()
+            ),
             "roots": self._columns.roots[: len(self._roots)].copy(),
             **book_snapshot.pack(self._columns, np.array(list(self._slot_of), np.int64)),
         }
@@ -174,7 +167,7 @@ class Book:
     def _grow(self, why: int, row: np.void, item: MboRows, out: list[Flowing]) -> None:
         if why == kernel.NEED_INSTRUMENT:
             text = str(row["instrument_id"])
-            self._assign(item.feed, int(row["instrument_id"]), text, text)
+            self._assign(item.feed, int(row["instrument_id"]), text, text, out)
         elif why == kernel.NEED_LEVELS:
             self._columns = state_of.grow_levels(self._columns)
         elif why == kernel.NEED_EVENTS:
@@ -190,6 +183,29 @@ class Book:
         while root < roots:
             root = kernel.tick(self._head_at, feed, item.ts_event, root, roots)
             self._emit(item.feed, out)
+
+    def _on_gap(self, item: Control, out: list[Flowing]) -> None:
+        gap, feed = gap_of(item), self._feed(item.feed)
+        if gap.instruments is None:
+            slots = [slot for key, slot in self._slot_of.items() if key >> 32 == feed]
+        else:
+            keys = [_key(feed, instrument_id) for instrument_id in gap.instruments]
+            slots = [self._slot_of[key] for key in keys if key in self._slot_of]
+            for key in keys:
+                if key not in self._slot_of and len(self._awaited) < self._config.instruments_max:
+                    self._awaited[key] = replace(gap, instruments=None)
+        for slot in slots:
+            self._distrust(slot, item.feed, gap, item.ts_event, out)
+
+    def _distrust(
+        self, slot: int, feed: str, gap: FeedGap, ts_event: int, out: list[Flowing]
+    ) -> None:
+        """From here on the instrument's book waits for a snapshot."""
+        self._emit(feed, out)
+        dirty = 1 + DIRTY_NAMES.index(gap.reason, FAULTS)
+        why = kernel.distrust(self._head_at, slot, dirty, ts_event)
+        assert why == kernel.DONE, "the output was just handed on"
+        self._emit(feed, out, gap)
 
     def _on_definition(self, item: Definition) -> None:
         slot = self._slot_of.get(_key(self._feed(item.feed), item.instrument_id))
@@ -212,8 +228,14 @@ class Book:
             elif item.action in _NOT_CONTINUOUS:
                 self._columns.instruments["halted"][slot] = 1
 
-    def _emit(self, feed: str, out: list[Flowing]) -> None:
-        """Hand on what the kernel appended, as arrays of its own."""
+    def _emit(self, feed: str, out: list[Flowing], missing: FeedGap | None = None) -> None:
+        """Hand on what the kernel appended, as arrays of its own.
+
+        Args:
+            feed: Whose rows they are.
+            out: Where to.
+            missing: What they are about, if the source has said that data is missing.
+        """
         columns, head = self._columns, self._columns.head
         size, fills = columns.count("out_rows"), columns.count("out_fills_rows")
         if not size:
@@ -226,31 +248,34 @@ class Book:
         fill_rows = np.frombuffer(columns.out_fills[:fills].tobytes(), FILL_DTYPE)
         if columns.count("out_faults"):
             for index in np.flatnonzero(rows["kind"] == FAULT):
-                gap = self._gap(rows[index], feed)
+                gap = self._gap(rows[index], feed, missing)
                 out.append(Message(GAPS, gap.root, 0, gap))
         head["out_rows"] = head["out_fills_rows"] = head["out_faults"] = 0
         head["out_depth_rows"] = 0
         out.append(Evaluations(feed, rows, fill_rows, self._roots, depth=depth))
 
-    def _gap(self, row: np.void, feed: str) -> Gap:
-        dirty = int(row["aggressor"])
+    def _gap(self, row: np.void, feed: str, missing: FeedGap | None) -> Gap:
+        dirty, sequence = int(row["aggressor"]), int(row["sequence_last"])
         symbol = self._symbols[row["slot"]]
-        reason = FAULT_NAMES[dirty - 1] if dirty else "snapshot"
-        text = (
-            f"{symbol}: the book cannot be trusted since sequence {row['sequence_last']} ({reason})"
-            if dirty
-            else f"{symbol}: the book is whole again from sequence {row['sequence_last']}"
-        )
+        reason = DIRTY_NAMES[dirty - 1] if dirty else "snapshot"
+        if missing is not None:
+            text = f"{symbol}: data is missing after sequence {sequence} ({reason})"
+        elif dirty:
+            text = f"{symbol}: the book cannot be trusted since sequence {sequence} ({reason})"
+        else:
+            text = f"{symbol}: the book is whole again from sequence {sequence}"
         return Gap(
             root=self._roots[row["root"]],
             feed=feed,
             instrument_id=int(row["instrument_id"]),
             symbol=symbol,
             ts_event=int(row["ts_event"]),
-            sequence=int(row["sequence_last"]),
+            sequence=sequence,
             change="opened" if dirty else "closed",
             reason=reason,
             text=text,
+            ts_from=None if missing is None else missing.from_ns,
+            ts_to=None if missing is None else missing.to_ns,
         )
 
     def _feed(self, feed: str) -> int:
@@ -258,7 +283,9 @@ class Book:
             self._feeds.append(feed)
         return self._feeds.index(feed)
 
-    def _assign(self, feed: str, instrument_id: int, root: str, symbol: str) -> None:
+    def _assign(
+        self, feed: str, instrument_id: int, root: str, symbol: str, out: list[Flowing]
+    ) -> None:
         """Give an instrument its slot and root, or a known one a new symbol: roots are sticky."""
         key = _key(self._feed(feed), instrument_id)
         slot = self._slot_of.setdefault(key, len(self._symbols))
@@ -275,6 +302,8 @@ class Book:
         index = self._root(root, feed)
         self._columns = state_of.with_instrument(self._columns, key, instrument_id, index)
         self._set_outright(slot, bool(_OUTRIGHT.fullmatch(symbol)))
+        if (gap := self._awaited.pop(key, None)) is not None:
+            self._distrust(slot, feed, gap, gap.to_ns, out)
 
     def _root(self, root: str, feed: str) -> int:
         if root not in self._root_of:
@@ -291,6 +320,10 @@ class Book:
         self._symbols = list(state["symbols"])
         self._slot_of = {int(key): slot for slot, key in enumerate(state["keys"])}
         self._feeds = list(state["feeds"])
+        self._awaited = {
+            key: FeedGap(reason=reason, from_ns=from_ns, to_ns=to_ns, instruments=None)
+            for key, reason, from_ns, to_ns in state["awaited"]
+        }
         levels = self._config.levels_published
         self._columns = book_snapshot.unpack(state, state["roots"], levels)
 

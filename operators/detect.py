@@ -6,17 +6,17 @@ In: `Evaluations` with windows, quality and baseline. Out: `Findings` in their p
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from operators.detectors.absorption import Absorption, AbsorptionConfig
-from operators.detectors.large_aggressor import LargeAggressor, LargeAggressorConfig
-from operators.detectors.native_iceberg import NativeIceberg, NativeIcebergConfig
+from operators.detect_config import DetectConfig
+from operators.detectors.absorption import Absorption
+from operators.detectors.large_aggressor import LargeAggressor
+from operators.detectors.native_iceberg import NativeIceberg
 from operators.detectors.points import Found, Points, points_of
-from operators.detectors.signed_pressure import SignedPressure, SignedPressureConfig
-from operators.detectors.stop_run import StopRun, StopRunConfig
-from operators.detectors.sweep import Sweep, SweepConfig
-from operators.executions import TAGS, ExecutionsConfig, notable_executions
+from operators.detectors.signed_pressure import SignedPressure
+from operators.detectors.stop_run import StopRun
+from operators.detectors.sweep import Sweep
+from operators.executions import TAGS, notable_executions
 from operators.model.items import Evaluations, Findings, Instrument, Observation, Report
 from operators.model.streams import EXECUTIONS, Flowing, Message
 
@@ -34,25 +34,6 @@ class Detector(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """Plain copied state."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectConfig:
-    """Settings of all detectors."""
-
-    quality_min: float = 0.8
-    """Rows of lower quality give no evidence, 0…1."""
-    executions: ExecutionsConfig = field(default_factory=ExecutionsConfig)
-    sweep: SweepConfig = field(default_factory=SweepConfig)
-    large_aggressor: LargeAggressorConfig = field(default_factory=LargeAggressorConfig)
-    native_iceberg: NativeIcebergConfig = field(default_factory=NativeIcebergConfig)
-    stop_run: StopRunConfig = field(default_factory=StopRunConfig)
-    signed_pressure: SignedPressureConfig = field(default_factory=SignedPressureConfig)
-    absorption: AbsorptionConfig = field(default_factory=AbsorptionConfig)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.quality_min <= 1:
-            raise ValueError(f"quality_min must be from 0 to 1, was {self.quality_min}")
 
 
 class Detect:

@@ -1,11 +1,11 @@
 """Executions: which aggressor orders are notable, and their account with the orders they met."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from operators.detectors.points import SIZE, FillRow, Points, Row
+from operators.executions_config import ExecutionsConfig
 from operators.kernels import entry
 from operators.model.evaluations import AGGRESSOR_NAMES, STOP
 from operators.model.signals import SIDE_NAMES, Execution, Fill
@@ -19,25 +19,6 @@ TAGS: Final = ("sweep", "stop", "iceberg", "large")
 _TAGS_OF: Final = tuple(
     tuple(tag for bit, tag in enumerate(TAGS) if bits >> bit & 1) for bits in range(1 << len(TAGS))
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionsConfig:
-    """When an aggressor order is notable; elected stops and met icebergs always are."""
-
-    levels_min: int = 2
-    """Distinct prices that make it a sweep, at least 2."""
-    size_min: int = 100
-    """Contracts that make it large, baseline or not, at least 1."""
-    tail_p_max: float = 1e-3
-    """Share of the baseline's orders at least as large that makes it large, 0…0.5, excluded."""
-
-    def __post_init__(self) -> None:
-        for name, bound in (("levels_min", 2), ("size_min", 1)):
-            if (value := getattr(self, name)) < bound:
-                raise ValueError(f"{name} must be at least {bound}, was {value}")
-        if not 0 < self.tail_p_max < 0.5:
-            raise ValueError(f"tail_p_max must be above 0 and below 0.5, was {self.tail_p_max}")
 
 
 def notable_executions(

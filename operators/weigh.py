@@ -1,12 +1,12 @@
 """Weigh: evidence of one side of a root → log-odds, probability and their parts."""
 
 import math
-from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 from operators.model.items import Observation
 from operators.model.signals import Contribution, Strength
 from operators.pile import Pile, Ranked, Weighed
+from operators.weigh_config import WeighConfig
 
 STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
     (0.9, "EXTREME"),
@@ -31,42 +31,6 @@ KINDS: Final = {
 
 OPPOSED: Final = "opposed"
 """Name of the contribution that stands for the same phenomenon on the other side."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeighConfig:
-    """What evidence is worth: log-odds per unit of strength, 0…6. Until calibrated, judgement."""
-
-    bias: float = -1.8
-    """Log-odds without evidence, −20…20."""
-    relative_signed_pressure: float = 0.60
-    """Weights against a baseline, 0…10 each."""
-    relative_large_aggressor: float = 0.50
-    relative_native_iceberg: float = 0.65
-    relative_stop_run: float = 0.35
-    relative_absorption: float = 0.55
-    structural_sweep: float = 0.50
-    """Weights where absolute thresholds decided, 0…10 each."""
-    structural_large_aggressor: float = 0.45
-    structural_native_iceberg: float = 0.65
-    structural_stop_run: float = 0.30
-    rest_share: float = 0.25
-    """What further evidence of a group counts beside its strongest, 0…1."""
-    rest_max: int = 4
-    """So many further pieces of a group count, at least 0."""
-    opposed_share: float = 0.5
-    """Share of a group's opposite evidence that is taken off, 0…1."""
-
-    def __post_init__(self) -> None:
-        if not -20 <= self.bias <= 20:
-            raise ValueError(f"bias must be from -20 to 20, was {self.bias}")
-        for name in (one.name for one in fields(self)):
-            value = getattr(self, name)
-            top = 10 if name.startswith(("relative_", "structural_")) else 1
-            if name not in {"bias", "rest_max"} and not 0 <= value <= top:
-                raise ValueError(f"{name} must be from 0 to {top}, was {value}")
-        if self.rest_max < 0:
-            raise ValueError(f"rest_max must be at least 0, was {self.rest_max}")
 
 
 class Verdict(NamedTuple):

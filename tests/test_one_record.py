@@ -16,17 +16,23 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from config.calendar import load_calendar
 from connectors.dbn_file import DbnFileConfig, DbnFilePartition, Hooks
 from connectors.root_rules import RootsConfig
-from operators.analyze import Analyze, AnalyzeConfig
-from operators.baseline import Baseline, BaselineConfig
-from operators.book import Book, BookConfig
-from operators.detect import Detect, DetectConfig
+from operators.analyze import Analyze
+from operators.analyze_config import AnalyzeConfig
+from operators.baseline import Baseline
+from operators.baseline_config import BaselineConfig
+from operators.book import Book
+from operators.book_config import BookConfig
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
 from operators.model.evaluations import EXECUTION, JUDGED, NEW, WINDOW_SUMS, WINDOWS_S
 from operators.model.items import Evaluations, Findings, Instrument, MboRows
 from operators.model.records import MBO_DTYPE
 from operators.model.signals import Signal
 from operators.model.streams import SIGNALS, Message, topic
-from operators.pressure import Pressure, PressureConfig
-from operators.validate import Validate, ValidateConfig
+from operators.pressure import Pressure
+from operators.pressure_config import PressureConfig
+from operators.validate import Validate
+from operators.validate_config import ValidateConfig
 from sinks.embedded_broker import EmbeddedBroker
 from sinks.kafka import KafkaSink
 from sinks.kafka_config import KafkaConfig

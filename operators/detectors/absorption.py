@@ -1,10 +1,10 @@
 """Absorption: one side trades heavily into the book, and the price does not give."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from operators.detectors.absorption_config import AbsorptionConfig
 from operators.detectors.points import (
     ABSORPTION_60,
     Found,
@@ -33,31 +33,6 @@ HELD_DTYPE: Final = np.dtype(
         ("ts_next", "i8"),  # when it may be given again, ns
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbsorptionConfig:
-    """When aggression counts as absorbed."""
-
-    z_min: float = 2.5
-    """Robust z of absorption over 60 s, above 0."""
-    tail_p_max: float = 0.005
-    """Share of the baseline's panes with as much, 0…0.5, both excluded: z alone has a long tail."""
-    move_spreads_max: float = 1.0
-    """Change of the mid over 60 s, in present spreads (one tick in liquid futures), at least 0."""
-    size_min: int = 20
-    """Net contracts absorbed in 60 s, at least 1."""
-    repeat_ns: int = 10_000_000_000
-    """While it lasts, evidence is given again after so long, at least one second."""
-
-    def __post_init__(self) -> None:
-        for name, bound in (("move_spreads_max", 0), ("size_min", 1), ("repeat_ns", NS_PER_S)):
-            if not (value := getattr(self, name)) >= bound:
-                raise ValueError(f"{name} must be at least {bound}, was {value}")
-        if not 0 < self.tail_p_max < 0.5:
-            raise ValueError(f"tail_p_max must be above 0 and below 0.5, was {self.tail_p_max}")
-        if not self.z_min > 0:
-            raise ValueError(f"z_min must be above 0, was {self.z_min}")
 
 
 class Absorption:

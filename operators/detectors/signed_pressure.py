@@ -1,7 +1,6 @@
 """Signed pressure: buying or selling persists beyond what is normal, however small its parts."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -16,13 +15,13 @@ from operators.detectors.points import (
     side_name,
     trimmed,
 )
+from operators.detectors.signed_pressure_config import WINDOW_S, SignedPressureConfig
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
 from operators.model.prices import price_text
 from operators.model.records import NS_PER_S
 from operators.model.signals import Evidence
 
-WINDOW_S: Final = 5
 _WINDOW: Final = WINDOWS_S.index(WINDOW_S)
 _BUY: Final = WINDOW_SUMS.index("buy")
 _SELL: Final = WINDOW_SUMS.index("sell")
@@ -53,35 +52,6 @@ ALARM_DTYPE: Final = np.dtype(
         ("sequence_first", "i8"),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedPressureConfig:
-    """When pressure counts as persistent."""
-
-    drift: float = 1.25
-    """k: z of a window that is tolerated for ever, above 0."""
-    threshold: float = 10.0
-    """h: sum of excess z at which an alarm is given, above 0."""
-    spread: float = 1.9
-    """σ: long-run standard deviation of z, at least 1, which it is if windows are independent."""
-    z_max: float = 4.0
-    """A single window's z is clipped to ± this, above `drift`."""
-    idle_ns_max: int = 300_000_000_000
-    """Without a window for so long the sums start anew, at least five seconds."""
-
-    def __post_init__(self) -> None:
-        for name in ("drift", "threshold"):
-            if not (value := getattr(self, name)) > 0:
-                raise ValueError(f"{name} must be above 0, was {value}")
-        if not self.z_max > self.drift:
-            raise ValueError(f"z_max must be above drift, {self.drift}, was {self.z_max}")
-        if not self.spread >= 1:
-            raise ValueError(f"spread must be at least 1, was {self.spread}")
-        if self.idle_ns_max < WINDOW_S * NS_PER_S:
-            raise ValueError(
-                f"idle_ns_max must be at least {WINDOW_S * NS_PER_S}, was {self.idle_ns_max}"
-            )
 
 
 class SignedPressure:

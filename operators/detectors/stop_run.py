@@ -1,7 +1,6 @@
 """Stop run: several stop orders of one side are elected within a second."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from operators.detectors.points import (
     side_name,
     strength_of_tail,
 )
+from operators.detectors.stop_run_config import StopRunConfig
 from operators.kernels import entry
 from operators.model.evaluations import EXECUTION, PANE, STOP
 from operators.model.prices import price_text
@@ -24,29 +24,6 @@ from operators.model.signals import Evidence
 
 ORDERS_MAX: Final = 20
 """Order ids kept of one pane."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopRunConfig:
-    """When elected stops count as a run."""
-
-    count_min: int = 3
-    """Stop orders of the side elected in the pane, at least 1."""
-    size_min: int = 10
-    """Contracts they must trade while there is no baseline, at least 1."""
-    share_min: float = 0.75
-    """Share of the pane's stop contracts on the side, 0.5…1, 0.5 excluded."""
-    tail_p_max: float = 1e-3
-    """Share of the baseline's panes with as many stop contracts in 5 s, 0…0.5, excluded."""
-
-    def __post_init__(self) -> None:
-        for name in ("count_min", "size_min"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, was {value}")
-        if not 0.5 < self.share_min <= 1:
-            raise ValueError(f"share_min must be above 0.5 and at most 1, was {self.share_min}")
-        if not 0 < self.tail_p_max < 0.5:
-            raise ValueError(f"tail_p_max must be above 0 and below 0.5, was {self.tail_p_max}")
 
 
 class StopRun:

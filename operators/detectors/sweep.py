@@ -1,7 +1,6 @@
 """Sweep: aggressors of one side take several price levels, or all that was shown, at once."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from operators.detectors.points import (
     side_name,
     trimmed,
 )
+from operators.detectors.sweep_config import SweepConfig
 from operators.kernels import entry
 from operators.model.prices import price_text
 from operators.model.signals import Evidence
@@ -61,23 +61,6 @@ class _Chain(NamedTuple):
 
 
 assert CHAIN_DTYPE.names == _Chain._fields
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepConfig:
-    """When aggressors count as a sweep."""
-
-    levels_min: int = 3
-    """Distinct prices taken, at least 2."""
-    size_min: int = 50
-    """Contracts from which taking all that was shown at the touch counts, at least 1."""
-    coalesce_ns: int = 5_000_000
-    """Aggressors of one side no further apart are one sweep, at least 0."""
-
-    def __post_init__(self) -> None:
-        for name, bound in (("levels_min", 2), ("size_min", 1), ("coalesce_ns", 0)):
-            if (value := getattr(self, name)) < bound:
-                raise ValueError(f"{name} must be at least {bound}, was {value}")
 
 
 class Sweep:

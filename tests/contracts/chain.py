@@ -12,16 +12,22 @@ import numpy as np
 
 import operators
 from config.calendar import load_calendar
-from operators.analyze import Analyze, AnalyzeConfig
-from operators.baseline import Baseline, BaselineConfig
-from operators.book import Book, BookConfig
-from operators.detect import Detect, DetectConfig
-from operators.executions import ExecutionsConfig
+from operators.analyze import Analyze
+from operators.analyze_config import AnalyzeConfig
+from operators.baseline import Baseline
+from operators.baseline_config import BaselineConfig
+from operators.book import Book
+from operators.book_config import BookConfig
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
+from operators.executions_config import ExecutionsConfig
 from operators.model.evaluations import EXECUTION
 from operators.model.items import Evaluations, Findings, MboRows
 from operators.model.streams import Message
-from operators.pressure import Pressure, PressureConfig
-from operators.validate import Validate, ValidateConfig
+from operators.pressure import Pressure
+from operators.pressure_config import PressureConfig
+from operators.validate import Validate
+from operators.validate_config import ValidateConfig
 from tests.contracts.tapes import tape
 
 CONFIGS: dict[str, Any] = {

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from config.calendar import load_calendar
-from operators.baseline import BaselineConfig
+from operators.baseline_config import BaselineConfig
+from operators.calendar_kernel import locate
 from operators.model.evaluations import (
     AUCTION,
     CROSSED,
@@ -133,7 +134,7 @@ class NaiveBaseline:
         root = item.roots[row["root"]]
         class_, tick = self.kind.get((item.feed, int(row["instrument_id"])), (4, 0))
         ts = int(row["ts_event"]) - (row["kind"] == PANE)
-        (day,), (bucket,), (is_open,) = CALENDAR.locate(np.array([ts]), self.config.bucket_s)
+        (day,), (bucket,), (is_open,) = locate(CALENDAR, np.array([ts]), self.config.bucket_s)
         now = self.clock[root] = max(self.clock.get(root, (-(10**9), 0)), (int(day), int(bucket)))
         past = [s for s in self.traded[root] if s < now[0]][-self.config.sessions_max :]
         used = [

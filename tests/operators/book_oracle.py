@@ -13,6 +13,7 @@ from operators.model.evaluations import (
     AUCTION,
     CROSSED,
     DIRTY,
+    DIRTY_NAMES,
     EVAL_DTYPE,
     EXECUTION,
     FAULT,
@@ -32,7 +33,8 @@ from operators.model.evaluations import (
     WIRE_FIELD,
     WIRE_SEQUENCE,
 )
-from operators.model.items import Definition, Instrument, MarketStatus, MboRows, Tick
+from operators.model.controls import gap_of
+from operators.model.items import Control, Definition, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT, NS_PER_S
 
 AGGRESSORS_MAX, FILLS_MAX, REFILLS_MAX = 256, 1024, 2047
@@ -196,6 +198,7 @@ class Oracle:
         self.roots: dict[str, Root] = {}
         self.counts: Counter[str] = Counter()
         self.gaps: list[tuple[int, str, str]] = []
+        self.awaited: dict[tuple[str, int], tuple[str, int]] = {}
 
     def on_items(self, items: list[Any]) -> None:
         for item in items:
@@ -210,6 +213,8 @@ class Oracle:
                     market.symbol = item.symbol
                     market.traded.clear()
                     self.set_outright(market, outright=is_outright(item.symbol))
+            elif isinstance(item, Control) and item.name == "gap":
+                self.lose(item)
             elif isinstance(item, Definition):
                 if known := self.markets.get((item.feed, item.instrument_id)):
                     self.set_outright(known, outright=item.instrument_class == "F")
@@ -222,6 +227,24 @@ class Oracle:
                     if root.feed == item.feed and root.pane_end > 0:
                         self.advance(root, item.ts_event)
 
+    def lose(self, item: Control) -> None:
+        """The source says that data is missing."""
+        gap = gap_of(item)
+        for (feed, instrument_id), market in self.markets.items():
+            if feed == item.feed and instrument_id in (gap.instruments or [instrument_id]):
+                self.distrust(market, gap.reason, item.ts_event)
+        for instrument_id in gap.instruments or ():
+            if (item.feed, instrument_id) not in self.markets:
+                self.awaited[item.feed, instrument_id] = (gap.reason, gap.to_ns)
+
+    def distrust(self, market: Market, reason: str, ts: int) -> None:
+        market.in_snapshot = False
+        market.look(count_flow=False)
+        market.event = Event()
+        market.dirty = 1 + len(FAULT_NAMES) + DIRTY_NAMES[len(FAULT_NAMES) :].index(reason)
+        self.put(market, FAULT, market.root.clock or ts, aggressor=market.dirty)
+        self.gaps.append((market.instrument_id, "opened", reason))
+
     def set_outright(self, market: Market, *, outright: bool) -> None:
         market.outright = outright
         if not outright and market.root.front is market:
@@ -233,6 +256,8 @@ class Oracle:
             outright = is_outright(symbol)
             market = Market(len(self.markets), instrument_id, known, symbol, outright)
             self.markets[feed, instrument_id] = market
+            if (feed, instrument_id) in self.awaited:
+                self.distrust(market, *self.awaited.pop((feed, instrument_id)))
         return self.markets[feed, instrument_id]
 
     def on_row(self, feed: str, row: Any, wire: int) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from operators.book import Book, BookConfig
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, EXECUTION, FILL_DTYPE
+from operators.model.controls import REASONS, FeedGap, gap_controls
 from operators.model.items import (
+    Control,
     Definition,
     Evaluations,
     Instrument,
@@ -63,10 +66,22 @@ def hostile_items(seed: int, records: int, *, orders: int = 6, calm: float = 0.5
             items.append(MarketStatus(feed, rng.choice(ids), now, rng.randrange(20), None))
         if rng.random() < 0.03:
             items.append(definition(feed, rng.choice(ids), rng.choice("FFSC")))
+        if rng.random() < 0.03:
+            named = rng.choice((None, tuple(rng.sample(ids, rng.randint(1, len(ids))))))
+            items += gap(rng.choice(FEEDS), now, rng.choice(REASONS), named)
         if rng.random() < 0.02:
             symbol = rng.choice(SYMBOLS)
             items.append(Instrument(feed, rng.choice(ids), symbol, "R0", "setting", 0))
     return items
+
+
+def gap(feed: str, ts: int, reason: str, instruments: tuple[int, ...] | None) -> list[Control]:
+    """Data of a second is missing."""
+    return gap_controls(
+        feed,
+        ts,
+        FeedGap(reason=reason, from_ns=ts - NS_PER_S, to_ns=ts, instruments=instruments),
+    )
 
 
 def definition(feed: str, instrument_id: int, instrument_class: str) -> Definition:

@@ -6,9 +6,9 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from operators.detect import DetectConfig
-from operators.detectors.signed_pressure import SignedPressureConfig
-from operators.detectors.stop_run import StopRunConfig
+from operators.detect_config import DetectConfig
+from operators.detectors.signed_pressure_config import SignedPressureConfig
+from operators.detectors.stop_run_config import StopRunConfig
 from operators.model.evaluations import AUCTION, IMPLIED, NEW, STOP
 from operators.model.items import Evaluations, Findings
 from operators.model.streams import Flowing, Message

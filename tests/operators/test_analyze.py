@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.analyze import Analyze, AnalyzeConfig
-from operators.detect import Detect, DetectConfig
+from operators.analyze import Analyze
+from operators.analyze_config import AnalyzeConfig
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
 from operators.model.items import Definition, Findings, Instrument, Tick
 from operators.model.signals import Gap, Pressure
 from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS, Message
-from operators.signal_book import LifeConfig
-from operators.weigh import KINDS, WeighConfig
+from operators.signal_book import REASONS_MAX
+from operators.signal_book_config import LifeConfig
+from operators.weigh import KINDS
+from operators.weigh_config import WeighConfig
 from tests.evaluations import (
     ASK,
     BID,
@@ -81,6 +85,7 @@ def test_a_strong_sweep_opens_a_signal_with_its_reasons():
     )
     assert (one.ts_event, one.ts_opened, one.price_e9) == (ns(1), ns(1), e9((BID + ASK) / 2))
     assert one.size == 90
+    assert len(one.reasons) <= REASONS_MAX
     assert one.reasons == (
         "Bought 90 lots of ESH4 at once, 5 levels deep to 4811.25: 20 lots were shown at the touch",
         "No baseline yet (0 sessions): judged by absolute thresholds",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.baseline import Baseline, BaselineConfig
+from operators.baseline import Baseline
+from operators.baseline_config import BaselineConfig
 from operators.baseline_history import merge, table
 from operators.baseline_instruments import InstrumentClasses, class_of_symbol
 from operators.baseline_kernel import absorption, log_ratio

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from operators import book_state
-from operators.book import Book, BookConfig
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.evaluations import (
     AUCTION,
     CROSSED,

@@ -6,7 +6,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.book import Book, BookConfig
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.evaluations import (
     AGGRESSOR_NAMES,
     CROSSED,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.calendar import load_calendar
-from operators.calendar import Calendar, span_at
+from operators.calendar import Calendar
+from operators.calendar_kernel import locate, span_at
 
 CHICAGO = ZoneInfo("America/Chicago")
 EPOCH = date(1970, 1, 1)
@@ -15,11 +16,11 @@ CALENDAR = load_calendar()
 HALF_HOUR_S = 1800
 
 
-def locate(local: str) -> tuple[date, int, bool]:
+def located_at(local: str) -> tuple[date, int, bool]:
     """Session, bucket and whether it trades, of a local time such as `2024-03-08 17:00`."""
     at = datetime.fromisoformat(local).replace(tzinfo=CHICAGO)
     ts = np.array([int(at.timestamp()) * 1_000_000_000])
-    session, bucket, is_open = CALENDAR.locate(ts, HALF_HOUR_S)
+    session, bucket, is_open = locate(CALENDAR, ts, HALF_HOUR_S)
     return EPOCH + timedelta(int(session[0])), int(bucket[0]), bool(is_open[0])
 
 
@@ -54,28 +55,28 @@ def by_hand(ts_ns: int) -> tuple[int, int, bool]:
     ],
 )
 def test_the_day_rolls_at_17_and_rests_from_16(local, day, bucket, is_open):
-    assert locate(local) == (date.fromisoformat(day), bucket, is_open)
+    assert located_at(local) == (date.fromisoformat(day), bucket, is_open)
 
 
 def test_the_same_bucket_before_and_after_the_clock_changes():
     for monday_after in ("2024-03-11", "2024-11-04"):
-        assert locate(f"{monday_after} 08:30")[1] == 31
+        assert located_at(f"{monday_after} 08:30")[1] == 31
         before = (date.fromisoformat(monday_after) - timedelta(3)).isoformat()
-        assert locate(f"{before} 08:30")[1] == 31
+        assert located_at(f"{before} 08:30")[1] == 31
 
 
 def test_christmas_does_not_trade_and_reopens_in_its_evening():
-    assert not locate("2023-12-24 18:00")[2]
-    assert not locate("2023-12-25 10:00")[2]
-    assert locate("2023-12-25 17:00") == (date(2023, 12, 26), 0, True)
+    assert not located_at("2023-12-24 18:00")[2]
+    assert not located_at("2023-12-25 10:00")[2]
+    assert located_at("2023-12-25 17:00") == (date(2023, 12, 26), 0, True)
 
 
 def test_an_early_close_ends_the_session_inside_a_bucket():
-    assert locate("2024-11-29 12:14:59") == (date(2024, 11, 29), 38, True)
-    assert locate("2024-11-29 12:15:00") == (date(2024, 11, 29), 38, False)
-    assert locate("2024-07-04 11:59:59")[2]
-    assert not locate("2024-07-04 12:00:00")[2]
-    assert locate("2024-07-04 17:00:00") == (date(2024, 7, 5), 0, True)
+    assert located_at("2024-11-29 12:14:59") == (date(2024, 11, 29), 38, True)
+    assert located_at("2024-11-29 12:15:00") == (date(2024, 11, 29), 38, False)
+    assert located_at("2024-07-04 11:59:59")[2]
+    assert not located_at("2024-07-04 12:00:00")[2]
+    assert located_at("2024-07-04 17:00:00") == (date(2024, 7, 5), 0, True)
 
 
 def test_the_changes_of_the_clock_are_those_of_the_zone_database():
@@ -129,7 +130,7 @@ def test_any_instant_is_where_the_zone_database_puts_it(instants):
         *_, first, stop = span_at(CALENDAR.arrays, instant, HALF_HOUR_S)
         assert first <= instant < stop
         ts += [first - 1, first, stop - 1, stop]
-    located = CALENDAR.locate(np.array(ts), HALF_HOUR_S)
+    located = locate(CALENDAR, np.array(ts), HALF_HOUR_S)
     assert [tuple(map(int, row)) for row in zip(*located, strict=True)] == [
         tuple(map(int, by_hand(t))) for t in ts
     ]
@@ -137,7 +138,7 @@ def test_any_instant_is_where_the_zone_database_puts_it(instants):
 
 @pytest.mark.parametrize("ts", [-(2**63), -1, 0, 2**63 - 1])
 def test_any_integer_is_some_time(ts):
-    session, bucket, _ = CALENDAR.locate(np.array([ts]), HALF_HOUR_S)
+    session, bucket, _ = locate(CALENDAR, np.array([ts]), HALF_HOUR_S)
     assert abs(int(session[0])) < 2**31 - 1
     assert 0 <= bucket[0] < 48
 

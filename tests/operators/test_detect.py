@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators import detect as module
-from operators.detect import Detect, DetectConfig
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
 from operators.detectors import (
     absorption,
     large_aggressor,
@@ -15,7 +16,8 @@ from operators.detectors import (
     stop_run,
     sweep,
 )
-from operators.executions import FILLS_MAX, ExecutionsConfig
+from operators.executions import FILLS_MAX
+from operators.executions_config import ExecutionsConfig
 from operators.model.evaluations import AUCTION, STOP
 from operators.model.items import Findings, Instrument, Tick
 from operators.model.streams import Message

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.pile import Pile, Weighed
-from operators.weigh import OPPOSED, WeighConfig, probability_of, weigh
+from operators.weigh import OPPOSED, probability_of, weigh
+from operators.weigh_config import WeighConfig
 from tests.operators.test_weigh import GROUPS, seen
 
 CONFIG = WeighConfig()

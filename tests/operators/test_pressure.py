@@ -22,7 +22,8 @@ from operators.model.items import Evaluations, Instrument, Tick
 from operators.model.records import NS_PER_S
 from operators.model.signals import Pressure as RootPressure
 from operators.model.streams import PRESSURE, Message
-from operators.pressure import Pressure, PressureConfig
+from operators.pressure import Pressure
+from operators.pressure_config import PressureConfig
 from operators.pressure_kernel import ENTRY_COLUMNS, LIVE, SLOTS, exp2_minus
 from operators.pressure_snapshot import folded, unfolded
 

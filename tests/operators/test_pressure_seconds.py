@@ -7,13 +7,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.book import Book, BookConfig
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.evaluations import EXECUTION, FRONT, PANE
 from operators.model.items import Tick
 from operators.model.records import NS_PER_S
 from operators.model.signals import Level
 from operators.model.streams import PRESSURE
-from operators.pressure import Pressure, PressureConfig
+from operators.pressure import Pressure
+from operators.pressure_config import PressureConfig
 from operators.pressure_seconds import Second, message_of
 from tests.operators.book_oracle import Oracle
 from tests.operators.book_streams import FEEDS, cut, hostile_items

@@ -26,7 +26,8 @@ from operators.model.records import (
     SIZE_UNDEF,
     TS_UNDEF,
 )
-from operators.validate import Validate, ValidateConfig
+from operators.validate import Validate
+from operators.validate_config import ValidateConfig
 from operators.validate_kernel import RECENT, WORDS_DTYPE
 from tests.tape import mbo, tape
 

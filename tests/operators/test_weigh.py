@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 from operators.model.items import Observation
 from operators.model.signals import Evidence
 from operators.pile import Pile
-from operators.weigh import (
-    KINDS,
-    OPPOSED,
-    WeighConfig,
-    probability_of,
-    strength_of,
-    weigh,
-    weighed,
-)
+from operators.weigh import KINDS, OPPOSED, probability_of, strength_of, weigh, weighed
+from operators.weigh_config import WeighConfig
 
 CONFIG = WeighConfig()
 GROUPS = {

@@ -6,11 +6,13 @@ import random
 import numpy as np
 import pytest
 
-from operators.book import Book, BookConfig
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.evaluations import AUCTION, CROSSED, EXECUTION, MODIFIED_LIMIT, PANE, STOP
 from operators.model.items import MboRows
 from operators.model.streams import Message
-from operators.validate import Validate, ValidateConfig
+from operators.validate import Validate
+from operators.validate_config import ValidateConfig
 from tests.operators.book_oracle import Oracle
 from tests.operators.book_streams import cut, joined_rows, output_bytes, row_dicts
 from tests.real.esh4 import (

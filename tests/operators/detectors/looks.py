@@ -1,6 +1,7 @@
 """What the detectors' tests share: evidence of one detector, whatever the others see."""
 
-from operators.detect import Detect, DetectConfig
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
 from tests.evaluations import evaluations, found_in
 
 

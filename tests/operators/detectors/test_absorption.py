@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.detectors.absorption import AbsorptionConfig
+from operators.detectors.absorption_config import AbsorptionConfig
 from operators.model.evaluations import PANE
 from tests.evaluations import ASK, BID, e9, pane
 from tests.operators.detectors.looks import evidence

@@ -1,4 +1,4 @@
-from operators.detectors.large_aggressor import LargeAggressorConfig
+from operators.detectors.large_aggressor_config import LargeAggressorConfig
 from operators.model.evaluations import AUCTION
 from tests.evaluations import execution, pane
 from tests.operators.detectors.looks import evidence

@@ -1,4 +1,4 @@
-from operators.detectors.native_iceberg import NativeIcebergConfig
+from operators.detectors.native_iceberg_config import NativeIcebergConfig
 from tests.evaluations import BID, e9, execution, fill
 from tests.operators.detectors.looks import evidence
 

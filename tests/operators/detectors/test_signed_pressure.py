@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.detect import Detect, DetectConfig
-from operators.detectors.signed_pressure import SignedPressureConfig, run_length
+from operators.detect import Detect
+from operators.detect_config import DetectConfig
+from operators.detectors.signed_pressure import run_length
+from operators.detectors.signed_pressure_config import SignedPressureConfig
 from operators.model.evaluations import JUDGED, PANE
 from tests.evaluations import evaluations, found_in, pane
 from tests.operators.detectors.looks import evidence

@@ -1,4 +1,5 @@
-from operators.detectors.stop_run import ORDERS_MAX, StopRunConfig
+from operators.detectors.stop_run import ORDERS_MAX
+from operators.detectors.stop_run_config import StopRunConfig
 from operators.model.evaluations import STOP
 from tests.evaluations import execution, ns, pane
 from tests.operators.detectors.looks import evidence

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.detectors.sweep import ORDERS_MAX, SweepConfig
+from operators.detectors.sweep import ORDERS_MAX
+from operators.detectors.sweep_config import SweepConfig
 from operators.model.evaluations import AUCTION, EXECUTION, STOP
 from tests.evaluations import ASK, BID, e9, execution, ns
 from tests.operators.detectors.looks import evidence
