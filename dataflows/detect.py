@@ -18,7 +18,6 @@ from config.calendar import load_calendar
 from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
 from dataflows.adapter import step
-from dataflows.baseline_file import load_baseline
 from dataflows.edges import file_source, heard, sinks_of, with_broker
 from dataflows.process import check_recovery_directory, fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
@@ -116,8 +115,7 @@ def assemble(
         IfdError: a setting, a file, the recovery store or the broker cannot be used.
     """
     store = store_of(settings, params_version(settings))
-    baseline = settings.source.baseline
-    history = load_baseline(Path(baseline)) if baseline else None
+    history = _history(settings.source.baseline)
     gate = Gate()
 
     def stopping() -> bool:
@@ -143,6 +141,15 @@ def assemble(
     )
     warm_up(settings)
     return Assembly(flow, store, store.recovery(settings.recovery), gate)
+
+
+def _history(baseline: str) -> HistoryTable | None:
+    """Of the file, if one is named: only then are tables in files worth half a second of start."""
+    if not baseline:
+        return None
+    from dataflows.baseline_file import load_baseline
+
+    return load_baseline(Path(baseline))
 
 
 def flow() -> Dataflow:

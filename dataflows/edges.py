@@ -1,4 +1,8 @@
-"""Sources and sinks from settings: what differs between live, replay, demo and test."""
+"""Sources and sinks from settings: what differs between live, replay, demo and test.
+
+Sinks are imported where a setting asks for them: a database or a mail client that nobody asked for
+would make every start of a worker a second longer.
+"""
 
 import atexit
 from collections.abc import Callable
@@ -16,14 +20,9 @@ from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
 from sinks.alerts.journal import Journal, SqliteJournal
-from sinks.alerts.sink import AlertsSink
-from sinks.alerts.store_journal import StoreJournal
-from sinks.bars import BarsSink
-from sinks.embedded_broker import EmbeddedBroker
 from sinks.gate import Gate
 from sinks.kafka import KafkaSink
 from sinks.relay.push import PushSink
-from sinks.store_sink import StoreSink
 
 
 def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
@@ -82,6 +81,8 @@ def with_broker(settings: Settings) -> Settings:
         or settings.source.summary_directory
     ):
         return settings
+    from sinks.embedded_broker import EmbeddedBroker
+
     broker = EmbeddedBroker().start()
     atexit.register(broker.stop)
     kafka = replace(settings.kafka, bootstrap_servers=broker.address)
@@ -91,6 +92,8 @@ def with_broker(settings: Settings) -> Settings:
 def journal_of(settings: Settings, *, exclusive: bool = True) -> Callable[[], Journal]:
     """Opens the journal of alerts: in the store if there is one, else in a file of its own."""
     if settings.store.url:
+        from sinks.alerts.store_journal import StoreJournal
+
         return lambda: StoreJournal(settings.store.url, exclusive=exclusive)
     return lambda: SqliteJournal(Path(settings.alerts.journal), exclusive=exclusive)
 
@@ -116,12 +119,18 @@ def sinks_of(settings: Settings, store: Store, gate: Gate) -> dict[str, Sink[Any
     if settings.push.relays:
         sinks["relay"] = PushSink(replace(settings.push, **life))
     if settings.store.url:
+        from sinks.store_sink import StoreSink
+
         kept = StoreSink(settings.store, **life, gate=gate)
         kept.prepare()
         sinks["store"] = kept
     if settings.bars.directory:
+        from sinks.bars import BarsSink
+
         sinks["bars"] = BarsSink(settings.bars, store.generation)
     if settings.alerts.policy:
+        from sinks.alerts.sink import AlertsSink
+
         sinks["alerts"] = AlertsSink(settings.alerts, gate, journal_of(settings))
     if settings.source.summary_directory:
         sinks["summary"] = SummarySink(
