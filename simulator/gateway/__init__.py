@@ -1,0 +1,1 @@
+"""A live gateway on loopback that speaks to the unmodified client."""
