@@ -190,7 +190,7 @@ class Book:
             slots = [slot for key, slot in self._slot_of.items() if key >> 32 == feed]
         else:
             keys = [_key(feed, instrument_id) for instrument_id in gap.instruments]
-            slots = [self._slot_of[key] for key in keys if key in self._slot_of]
+            slots = sorted(self._slot_of[key] for key in keys if key in self._slot_of)
             for key in keys:
                 if key not in self._slot_of and len(self._awaited) < self._config.instruments_max:
                     self._awaited[key] = replace(gap, instruments=None)

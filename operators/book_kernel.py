@@ -336,6 +336,30 @@ def _end_event(book: Any, slot: np.int64, ts: np.int64) -> None:
 
 
 @entry
+def distrust(head_at: int, slot: int, dirty: int, ts: int) -> int:
+    """Data of the instrument is missing: an event or snapshot under way will not be whole.
+
+    Args:
+        head_at: Address of the book's head.
+        slot: The instrument.
+        dirty: 1 + place in DIRTY_NAMES; told even where the book was dirty before.
+        ts: ns: when, for a root without a clock.
+
+    Returns DONE, or NEED_OUT where nothing was done because the output is full.
+    """
+    book = HEAD(head_at, 0)
+    if _out_is_full(book):
+        return NEED_OUT
+    instrument = INSTRUMENT(book.instruments, slot)
+    instrument.in_snapshot = 0
+    update_tops(book, slot, np.bool_(False))
+    close_event(book, instrument, slot)
+    set_book(book, slot)
+    put_fault(book, slot, np.int64(dirty), ts)
+    return DONE
+
+
+@entry
 def tick(head_at: int, feed: int, ts: int, first: int, roots: int) -> int:
     """The feed's clock reached `ts`: move the clocks of its roots from `first` on.
 

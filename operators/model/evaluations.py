@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from operators.model import controls
+
 EXECUTION: Final = 1
 PANE: Final = 2
 FAULT: Final = 3
@@ -69,11 +71,15 @@ FAULT_NAMES: Final = (
 """Kinds of fault, in the order of row.faults: wire faults first, then the book's own."""
 FAULTS: Final = len(FAULT_NAMES)
 
+DIRTY_NAMES: Final = (*FAULT_NAMES, *controls.REASONS, controls.UNKNOWN_REASON)
+"""Why a book is not to be trusted: a fault of its own, or the source has said that data is missing.
+The latter are not counted in row.faults."""
+
 EVAL_DTYPE: Final = np.dtype(
     [
         ("kind", "u1"),
         ("side", "i1"),  # aggressor: +1 bought, −1 sold, 0 unknown
-        ("aggressor", "u1"),  # kind of aggressor; on FAULT rows 1 + kind of fault, 0 sound again
+        ("aggressor", "u1"),  # kind of aggressor; on FAULT rows 1 + DIRTY_NAMES, 0 sound again
         ("state", "u1"),  # bits of DIRTY, CROSSED, LATE, OPENED, FRONT
         ("root", "u4"),  # index into Evaluations.roots
         ("slot", "u4"),  # the instrument's place in columnar state of the shard

@@ -109,8 +109,10 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """What follows of a feed leaves late, by a clock on the wall, or no longer; at first it does
-    not. In every shard, on no tape: it marks what is delivered and changes no value."""
+    """What follows of a feed leaves late by a clock on the wall, or no longer; at first it is not.
+
+    In every shard, on no tape: it marks what is delivered and changes no value.
+    """
 
     feed: str
     late: bool

@@ -133,6 +133,8 @@ class Signal:
     quality: float
     params: str
     """Version of the parameters: hash of the settings that can change an output."""
+    delayed: bool = False
+    """Made from history while the live feed was away, in any of its revisions: old news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +191,14 @@ class Gap:
     sequence: int
     change: Literal["opened", "closed"]
     reason: str
-    """A kind of fault, `reassigned`, `clear` or `snapshot`."""
+    """Opened: a kind of fault; `reassigned`; or what the source says is missing: `aged_out`,
+    `skipped`, `seam`, `no_tape`, `roll`, `snapshot`, `gap`, which can follow another opening.
+    Closed: `snapshot`."""
     text: str
+    ts_from: TsNs | None = None
+    """The last instant that is whole, where the source knows it: what came later is in doubt."""
+    ts_to: TsNs | None = None
+    """From when on data comes again, where the source knows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
