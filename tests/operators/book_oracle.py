@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from operators.model.controls import gap_of
 from operators.model.evaluations import (
     AUCTION,
     CROSSED,
@@ -33,7 +34,6 @@ from operators.model.evaluations import (
     WIRE_FIELD,
     WIRE_SEQUENCE,
 )
-from operators.model.controls import gap_of
 from operators.model.items import Control, Definition, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT, NS_PER_S
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from operators.book import Book
 from operators.book_config import BookConfig
-from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, EXECUTION, FILL_DTYPE
 from operators.model.controls import REASONS, FeedGap, gap_controls
+from operators.model.evaluations import DEPTH_DTYPE, EVAL_DTYPE, EXECUTION, FILL_DTYPE
 from operators.model.items import (
     Control,
     Definition,

@@ -27,10 +27,18 @@ from operators.model.evaluations import (
     WIRE_BAD_BOOK,
     WIRE_FIELD,
 )
-from operators.model.items import Evaluations, MarketStatus, MboRows, Tick
+from operators.model.items import Control, Evaluations, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT
 from tests.operators.book_oracle import Oracle
-from tests.operators.book_streams import definition, gaps, mbo_rows, output_bytes, row_dicts, run
+from tests.operators.book_streams import (
+    definition,
+    gap,
+    gaps,
+    mbo_rows,
+    output_bytes,
+    row_dicts,
+    run,
+)
 from tests.tape import FEED, instrument, instruments, mbo
 
 E9 = 1_000_000_000
@@ -473,6 +481,91 @@ def test_a_clear_of_the_channel_makes_a_book_sound_and_empty():
     assert gaps(out) == [(1, "opened", "unknown_order"), (1, "closed", "snapshot")]
     assert (rows[-1]["bid"], rows[-1]["ask"]) == (0, 0)
     assert book.report().facts["instruments"][1]["bid_levels"] == 0
+
+
+# Data that the source knows is missing
+
+
+def test_a_gap_makes_a_book_dirty_until_its_snapshot_is_whole():
+    book = Book(BookConfig())
+    book.on_items([instrument(), mbo(BOOK)])
+    out = book.on_items(gap(FEED, 9_000_000, "aged_out", (1,)))
+    (message, rows, control) = out
+    told = message.value
+    assert (told.change, told.reason, told.symbol) == ("opened", "aged_out", "ESH4")
+    assert (told.ts_from, told.ts_to) == (9_000_000 - E9, 9_000_000)
+    assert told.text == "ESH4: data is missing after sequence 5 (aged_out)"
+    assert [(int(row["kind"]), int(row["state"])) for row in rows.rows] == [(FAULT, DIRTY)]
+    assert isinstance(control, Control)
+    # Neither what follows nor a part of the snapshot makes it whole again.
+    assert gaps(book.on_items([mbo("10 A B 99.00 1 #9\n--" + SNAPSHOT, closed=False)])) == []
+    (message, *_) = book.on_items([mbo("20 N")])
+    assert (message.value.change, message.value.reason) == ("closed", "snapshot")
+    assert (message.value.ts_from, message.value.ts_to) == (None, None)
+    assert book.report().facts["instruments"][1]["orders"] == 2
+
+
+def test_the_last_record_of_a_snapshot_says_that_it_is_whole():
+    book = Book(BookConfig())
+    book.on_items([instrument(), mbo(BOOK), *gap(FEED, 9, "snapshot", None)])
+    assert gaps(book.on_items([mbo(SNAPSHOT)])) == [(1, "closed", "snapshot")]
+
+
+def test_a_gap_within_a_snapshot_makes_it_worthless():
+    book = Book(BookConfig())
+    half = SNAPSHOT.rpartition("1 A A")[0]
+    out = book.on_items([
+        *(instrument(), mbo(BOOK), *gap(FEED, 9, "snapshot", None), mbo(half, closed=False)),
+        *(*gap(FEED, 10, "snapshot", None), mbo("20 N\n--\n21 N")),
+    ])  # fmt: skip
+    assert gaps(out) == [(1, "opened", "snapshot")] * 2
+    assert gaps(book.on_items([mbo(SNAPSHOT)])) == [(1, "closed", "snapshot")]
+    assert book.report().facts["instruments"][1]["orders"] == 2
+
+
+def test_a_gap_discards_the_open_event():
+    half = mbo("2 T B 100.00 3 #50\n2 F A 100.00 3 #3", closed=False)
+    rest = mbo("2 C A 100.00 3 #3\n--\n1001 N")
+    out, _ = run([instrument(), mbo(BOOK), half, *gap(FEED, 9, "skipped", None), rest])
+    assert [row["kind"] for row in row_dicts(out)] == [FAULT, PANE]
+
+
+def test_a_gap_is_told_of_a_book_that_was_dirty_and_other_faults_are_not():
+    book = Book(BookConfig())
+    items = [instrument(), mbo(BOOK + "5 C B 99.75 1 #66"), *gap(FEED, 9, "seam", None)]
+    out = book.on_items([*items, mbo("10 C B 99.75 1 #67")])
+    assert gaps(out) == [(1, "opened", "unknown_order"), (1, "opened", "seam")]
+    assert gaps(book.on_items([mbo(SNAPSHOT)])) == [(1, "closed", "snapshot")]
+
+
+def test_a_gap_concerns_whom_it_names_else_all_that_are_known():
+    known = instruments({1: "ESH4", 2: "ESM4", 3: "NQH4"})
+    other = instrument(2, "CLH4", "CL", feed="other")
+    for named, expected in ((None, [1, 2, 3]), ((3, 1), [1, 3]), ((), [])):
+        out, _ = run([*known, other, *gap(FEED, 9, "seam", named)])
+        assert gaps(out) == [(id_, "opened", "seam") for id_ in expected]
+
+
+def test_an_instrument_that_a_gap_named_is_dirty_from_its_first_record_on():
+    _, book = run(gap(FEED, 9_000_000, "roll", (4, 5)))
+    state = pickle.loads(pickle.dumps(book.snapshot()))
+    first = [instrument(4, "ESM4", "ES"), mbo("10 A B 99 1 #1", 4)]
+    for one in (book, Book(BookConfig(), state)):
+        assert gaps(one.on_items(first)) == [(4, "opened", "roll")]
+        # Nobody else's, and also where nobody says which instrument it is.
+        assert gaps(one.on_items([mbo("10 A B 99 1 #1", 4, feed="other")])) == []
+        assert gaps(one.on_items([mbo("10 A B 99 1 #1", 5)])) == [(5, "opened", "roll")]
+        assert gaps(one.on_items([mbo(SNAPSHOT, 4)])) == [(4, "closed", "snapshot")]
+
+
+def test_an_instrument_that_comes_later_and_was_not_named_is_sound():
+    out, _ = run([*gap(FEED, 9, "seam", None), instrument(), mbo(BOOK)])
+    assert gaps(out) == []
+
+
+def test_other_controls_are_passed_on():
+    controls = [Control(FEED, 9, "silence", "{}"), Control(FEED, 9, "delayed", '{"on":true}')]
+    assert run([instrument(), *controls])[0][1:] == controls
 
 
 def test_a_snapshot_without_a_clear_or_an_end_replaces_the_book():

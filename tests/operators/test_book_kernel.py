@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from operators.book import Book
 from operators.book_config import BookConfig
+from operators.model.controls import REASONS
 from operators.model.evaluations import (
     AGGRESSOR_NAMES,
     CROSSED,
@@ -64,7 +65,8 @@ def test_hostile_streams_reach_every_kind_of_row():
     assert any(r["resting"] for r in executions)
     seen = {i for r in rows for i, n in enumerate(r["faults"]) if n}
     assert seen == set(range(len(FAULT_NAMES))) - {FAULT_NAMES.index("event_overrun")}
-    assert {r["aggressor"] for r in rows if r["kind"] == FAULT} >= {0, 1, 4, 6, 7, 9, 10}
+    missing = range(1 + len(FAULT_NAMES), 1 + len(FAULT_NAMES) + len(REASONS))
+    assert {r["aggressor"] for r in rows if r["kind"] == FAULT} >= {0, 1, 4, 6, 7, 9, 10, *missing}
     fronts = [r for r in rows if r["state"] & FRONT]
     assert len({(r["root"], r["instrument_id"]) for r in fronts}) >= 4
     assert max(len(r["depth"]) for r in fronts) >= 6
