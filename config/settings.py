@@ -33,6 +33,7 @@ from config.layers import (
 )
 from config.sections import FlowConfig, RecoveryConfig, SourceConfig
 from connectors.databento.live_config import LiveConfig
+from connectors.tape.config import TapeConfig
 from operators.analyze_config import AnalyzeConfig
 from operators.baseline_config import BaselineConfig
 from operators.book_config import BookConfig
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
 
     source: SourceConfig = SourceConfig()
     live: LiveConfig = LiveConfig()
+    tape: TapeConfig = TapeConfig()
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
     validation: ValidateConfig = Field(default=ValidateConfig(), alias="validate")
