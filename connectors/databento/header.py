@@ -8,6 +8,7 @@ References:
 """
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -92,14 +93,18 @@ def header_bytes(data: bytes | bytearray) -> int:
     return PREFIX_BYTES + body_bytes
 
 
-def parse_header(data: bytes) -> Header:
+def parse_header(data: bytes, schemas: Collection[str] = ("mbo",)) -> Header:
     """The header in `data`, which holds all of it and nothing else.
 
+    Args:
+        data: of the size that `header_bytes` gives.
+        schemas: those that are welcome, beside several in one session.
+
     Raises:
-        DecodeError: it is damaged, or its schema is not `mbo`.
+        DecodeError: it is damaged, or its schema is another.
     """
     version = data[3]
-    schema = _schema(data)
+    schema = _schema(data, schemas)
     symbol_bytes = _SYMBOL_BYTES_V1
     if version == 1:
         stype_in, stype_out, ts_out = data[58], data[59], data[60]
@@ -163,13 +168,13 @@ class _Cursor:
             raise refusal(self._offset, f"{what} ({size_bytes} bytes)", f"{left} bytes of header")
 
 
-def _schema(data: bytes) -> str | None:
+def _schema(data: bytes, schemas: Collection[str]) -> str | None:
     (code,) = struct.unpack_from("<H", data, 24)
     if code == _SCHEMA_NONE:
         return None
     name = SCHEMAS[code] if code < len(SCHEMAS) else f"number {code}"
-    if name != "mbo":
-        raise refusal(24, "schema mbo", f"schema {name}")
+    if name not in schemas:
+        raise refusal(24, f"schema {' or '.join(schemas)}", f"schema {name}")
     return name
 
 

@@ -1,0 +1,1 @@
+"""A loopback endpoint that answers Databento's historical client over HTTPS."""
