@@ -6,6 +6,7 @@ of the findings; every message of an event stream stamped with its seq; other it
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -14,8 +15,17 @@ import numpy as np
 from operators.analyze_config import AnalyzeConfig
 from operators.detectors.points import read_only
 from operators.kernels import entry
-from operators.model.evaluations import DIRTY, FAULT, PANE
-from operators.model.items import Definition, Findings, Instrument, Report, Tick
+from operators.model.controls import DELAYED, GAP, delayed_of, gap_of
+from operators.model.evaluations import DIRTY, FAULT, FAULTS, PANE
+from operators.model.items import (
+    Control,
+    Definition,
+    Findings,
+    Instrument,
+    Lateness,
+    Report,
+    Tick,
+)
 from operators.model.signals import Contract, Signal
 from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
 from operators.signal_book import NEVER, SignalBook
@@ -29,23 +39,32 @@ class Analyze:
     At each observation the evidence of its side within `life.window_ns` becomes log-odds (`weigh`)
     and a probability p = 1/(1 + exp(−log-odds)), marked uncalibrated with the interval 0…1. From
     0.6 on there is a signal, one per (root, side, kind). Panes and ticks tell the time that closes
-    signals; a book that turns dirty takes back the signals that rested on it. All of it is in data
+    signals; a book that turns dirty takes back the signals that rested on it; a gap of the feed
+    those that rested on what came after its beginning, also if they were closed at most
+    `life.look_back_ns` ago. Signals made while the feed gives history say so. All of it is in data
     time and in the order of rows, so that it never depends on where the input was cut.
 
-    State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind, and
-    a counter per stream; what each instrument is worth.
+    Messages that pass while their feed is late are marked: on the envelope, in no state.
+
+    State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind,
+    `look_back_max` closed ones and a counter per stream; what each instrument is worth.
 
     References:
         Log-odds of independent evidence add (Good 1950, weight of evidence); groups are capped
         because theirs is not independent.
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
+        self._clocks = np.zeros(0, np.int64)
+        """Of each root with a book: ns, the newest time in its rows or ticks."""
+        self._feed_of: dict[str, str] = {}
+        self._delayed: set[str] = set()
+        self._late: set[str] = set()
         self._seq: dict[tuple[str, str], int] = {}
         self._worth: dict[tuple[str, int], tuple[str, int | None, int | None, str]] = {}
         """(Feed, instrument) → symbol, tick, point value (1e-9) and currency."""
@@ -65,7 +84,11 @@ class Analyze:
                 if isinstance(item, Tick):
                     self._on_tick(item, out)
                 elif isinstance(item, Instrument):
-                    self._learn_symbol(item)
+                    self._learn(item)
+                elif isinstance(item, Control):
+                    self._on_control(item, out)
+                elif isinstance(item, Lateness):
+                    self._on_lateness(item)
                 elif isinstance(item, Definition):
                     worth = (item.symbol, item.tick_e9, item.point_value_e9, item.currency)
                     self._worth[item.feed, item.instrument_id] = worth
@@ -79,6 +102,9 @@ class Analyze:
             "seq": tuple(sorted((*key, seq) for key, seq in self._seq.items())),
             "worth": tuple(self._worth.items()),
             "counts": tuple(sorted(self._counts.items())),
+            "clocks": tuple(int(self._clocks[root]) for root in self._books),
+            "feeds": tuple(self._feed_of.items()),
+            "delayed": tuple(sorted(self._delayed)),
         }
 
     def report(self) -> Report:
@@ -97,6 +123,7 @@ class Analyze:
                 },
                 "evidence": self._counts["evidence"],
                 "evidence_dropped": sum(book.dropped for book in books),
+                "closed_forgotten": sum(book.forgotten for book in books),
                 "open": sum(len(book.open) for book in books),
             },
         )
@@ -112,18 +139,20 @@ class Analyze:
             self._on_rows(rows, start, observation.row, out)
             start = observation.row + 1
             row = rows[observation.row]
-            root = int(row["root"])
+            root, now_ns = int(row["root"]), int(row["ts_event"])
             book = self._books.get(root)
             if book is None:
                 book = self._books[root] = self._book(evaluations.roots[root], evaluations.feed)
+                self._clocks[root] = now_ns
             assert book.root == evaluations.roots[root], "roots never reorder"
+            self._clocks[root] = max(self._clocks[root], now_ns)
             self._counts["evidence"] += 1
-            self._publish(root, book.observe(observation, int(row["ts_event"])), out)
+            self._publish(root, book.observe(observation, now_ns), out)
         self._on_rows(rows, start, rows.size, out)
 
     def _on_rows(self, rows: Any, start: int, stop: int, out: list[Flowing]) -> None:
         """Panes that end something, and books that turn dirty, in rows [start, stop)."""
-        while (start := _next_point(rows, start, stop, self._due)) < stop:
+        while (start := _next_point(rows, start, stop, self._due, self._clocks)) < stop:
             row = rows[start]
             root, now_ns = int(row["root"]), int(row["ts_event"])
             book = self._books[root]
@@ -137,8 +166,25 @@ class Analyze:
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         for root, book in self._books.items():
-            if book.feed == item.feed and self._due[root] <= item.ts_event:
-                self._publish(root, book.advance(item.ts_event), out)
+            if book.feed == item.feed:
+                self._clocks[root] = max(self._clocks[root], item.ts_event)
+                if self._due[root] <= item.ts_event:
+                    self._publish(root, book.advance(item.ts_event), out)
+
+    def _on_control(self, item: Control, out: list[Flowing]) -> None:
+        if item.name == GAP:
+            gap = gap_of(item)
+            for root, book in self._books.items():
+                if book.feed == item.feed:
+                    self._publish(root, book.doubt(gap, int(self._clocks[root])), out)
+        elif item.name == DELAYED:
+            on = delayed_of(item)
+            (self._delayed.add if on else self._delayed.discard)(item.feed)
+            for book in self._books.values():
+                book.delayed = book.feed in self._delayed
+
+    def _on_lateness(self, item: Lateness) -> None:
+        (self._late.add if item.late else self._late.discard)(item.feed)
 
     def _publish(self, root: int, signals: list[Signal], out: list[Flowing]) -> None:
         self._due[root] = self._books[root].due_ns()
@@ -147,16 +193,27 @@ class Analyze:
             out.append(self._stamped(Message(SIGNALS, signal.root, 0, signal)))
 
     def _stamped(self, message: Message) -> Message:
+        late = False
+        if self._late:
+            # A feed's status is keyed by the feed, which is no root.
+            late = self._feed_of.get(message.root, message.root) in self._late
         if message.stream not in EVENT_STREAMS:
-            return message
+            return replace(message, late=True) if late else message
         key = (message.stream, message.root)
         seq = self._seq[key] = self._seq.get(key, 0) + 1
-        return Message(message.stream, message.root, seq, message.value)
+        return Message(message.stream, message.root, seq, message.value, late)
 
     def _book(self, root: str, feed: str) -> SignalBook:
         config = self._config
+        self._feed_of[root] = feed
         return SignalBook(
-            root, feed, config.weights, config.life, config.params, partial(self._contract, feed)
+            root,
+            feed,
+            config.weights,
+            config.life,
+            config.params,
+            partial(self._contract, feed),
+            delayed=feed in self._delayed,
         )
 
     def _contract(
@@ -178,7 +235,8 @@ class Analyze:
             notional=notional,
         )
 
-    def _learn_symbol(self, item: Instrument) -> None:
+    def _learn(self, item: Instrument) -> None:
+        self._feed_of[item.root] = item.feed
         _, tick, point, currency = self._worth.get(
             (item.feed, item.instrument_id), ("", None, None, "")
         )
@@ -193,27 +251,38 @@ class Analyze:
             due = np.full(max(roots, 2 * self._due.size), NEVER, np.int64)
             due[: self._due.size] = self._due
             self._due = due
+            clocks = np.zeros(due.size, np.int64)
+            clocks[: self._clocks.size] = self._clocks
+            self._clocks = clocks
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._seq = {(stream, root): seq for stream, root, seq in state["seq"]}
         self._worth = dict(state["worth"])
         self._counts = Counter(dict(state["counts"]))
-        for index, plain in state["books"]:
+        self._feed_of = dict(state["feeds"])
+        self._delayed = set(state["delayed"])
+        for (index, plain), clock_ns in zip(state["books"], state["clocks"], strict=True):
             book = self._book(plain[0], plain[1])
             book.unpack(plain)
             self._books[index] = book
             self._grow_due(index + 1)
             self._due[index] = book.due_ns()
+            self._clocks[index] = clock_ns
 
 
 @entry
-def _next_point(rows, start, stop, due):  # type: ignore[no-untyped-def]
-    """First row from `start` on at which something ends or is taken back, else `stop`."""
+def _next_point(rows, start, stop, due, clocks):  # type: ignore[no-untyped-def]
+    """First row from `start` on at which something ends or is taken back, else `stop`.
+
+    What a gap of the feed takes back the control says, which follows its rows.
+    """
     for i in range(start, stop):
         row = rows[i]
+        clocks[row.root] = max(clocks[row.root], row.ts_event)
         if row.kind == PANE:
             if row.ts_event >= due[row.root]:
                 return i
         elif row.kind == FAULT and (row.state & DIRTY) != 0 and due[row.root] != NEVER:
-            return i
+            if row.aggressor <= FAULTS:
+                return i
     return stop

@@ -1,10 +1,12 @@
 """Signal book: the open evidence and open signals of one root, and when they change."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from operators.model.controls import FeedGap
 from operators.model.items import Observation
 from operators.model.signals import Action, Change, Contract, Side, Signal
 from operators.pile import Pile
@@ -25,16 +27,31 @@ ContractOf = Callable[[int, str, int, int], Contract]
 
 @dataclass(slots=True)
 class Open:
-    """An open signal: its last revision and when evidence last came."""
+    """An open signal, or one that was: its last revision and when evidence last came."""
 
     last: Signal
     ts_evidence: int
+    rests_on: dict[int, int]
+    """Instrument → its newest evidence (`ts_last`) in any revision."""
+
+    def revise(self, signal: Signal) -> Signal:
+        """The signal is the last revision from now on."""
+        self.last = signal
+        for one in signal.evidence:
+            newest = self.rests_on.get(one.instrument_id, one.ts_last)
+            self.rests_on[one.instrument_id] = max(newest, one.ts_last)
+        return signal
+
+    def is_doubted(self, gap: FeedGap) -> bool:
+        """Whether it rests on data that proved bad."""
+        return any(_is_doubted(*one, gap) for one in self.rests_on.items())
 
 
 @dataclass(slots=True)
 class SignalBook:
-    """State of one root. At most `evidence_max` pieces of evidence a side, one signal a kind.
+    """State of one root.
 
+    At most `evidence_max` pieces of evidence a side, one signal a kind and `look_back_max` closed.
     All methods take `now_ns`, the time of the evaluation point or tick, and return revisions in the
     order in which they are published.
     """
@@ -49,6 +66,12 @@ class SignalBook:
     open: dict[tuple[Side, str], Open] = field(default_factory=dict)
     cooling: dict[tuple[Side, str], int] = field(default_factory=dict)
     """(side, kind) → until when it may not open."""
+    ended: deque[Open] = field(default_factory=deque)
+    """Closed signals that can still be retracted, the oldest first."""
+    delayed: bool = False
+    """What comes is history."""
+    forgotten: int = 0
+    """Closed signals for which there was no place before their time was over."""
     dropped: int = 0
     """Evidence that had no place."""
 
@@ -102,22 +125,35 @@ class SignalBook:
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
         return signals if signal is None else [*signals, signal]
 
+    def doubt(self, gap: FeedGap, now_ns: int) -> list[Signal]:
+        """Data proved bad: evidence of it goes, and signals that rested on it, closed ones too.
+
+        What is older than the gap stands, and ends when its time is over.
+        """
+        signals = self.advance(now_ns)
+        for pile in self.evidence.values():
+            for place, piece in list(pile.items()):
+                if _is_doubted(place[1], piece.ts_last, gap):
+                    pile.drop(place)
+        reason = f"Retracted: data it rests on is missing or bad ({gap.reason})"
+        doubted = [key for key, entry in self.open.items() if entry.is_doubted(gap)]
+        signals += [self._without(key, reason, now_ns) for key in doubted]
+        self._forget(now_ns)
+        for entry in [entry for entry in self.ended if entry.is_doubted(gap)]:
+            self.ended.remove(entry)
+            signals.append(self._revised(entry.last, "retracted", reason, now_ns))
+        return signals
+
     def distrust(self, instrument_id: int, symbol: str, now_ns: int) -> list[Signal]:
         """An instrument's data proved bad: its evidence goes, and the signals that rested on it."""
         signals = self.advance(now_ns)
         for pile in self.evidence.values():
             for place in [place for place, _ in pile.items() if place[1] == instrument_id]:
                 pile.drop(place)
+        reason = f"Retracted: the data of {symbol} proved bad"
         for key, entry in list(self.open.items()):
-            if all(e.instrument_id != instrument_id for e in entry.last.evidence):
-                continue
-            verdict = self._verdict(key[0])
-            stands = key[1] in self._kinds(key[0])
-            if verdict is not None and stands and verdict.probability >= PROBABILITY_MIN:
-                signals.append(self._publish(key, entry.last, verdict, now_ns))
-            else:
-                reason = f"Retracted: the data of {symbol} proved bad"
-                signals.append(self._end(key, "retracted", reason, now_ns))
+            if any(e.instrument_id == instrument_id for e in entry.last.evidence):
+                signals.append(self._without(key, reason, now_ns))
         return signals
 
     def pack(self) -> tuple[Any, ...]:
@@ -130,17 +166,20 @@ class SignalBook:
                 for side, pile in self.evidence.items()
                 for key, piece in pile.items()
             ),
-            tuple((*key, pack_signal(o.last), o.ts_evidence) for key, o in self.open.items()),
+            tuple((*key, _packed(entry)) for key, entry in self.open.items()),
             tuple((*key, until) for key, until in self.cooling.items()),
+            tuple(_packed(entry) for entry in self.ended),
+            self.forgotten,
             self.dropped,
         )
 
     def unpack(self, plain: tuple[Any, ...]) -> None:
         """Take back what `pack` gave, apart from root and feed."""
-        _, _, evidence, opened, cooling, self.dropped = plain
+        _, _, evidence, opened, cooling, ended, self.forgotten, self.dropped = plain
         for side, key, observation in evidence:
             self.evidence[side].put(key, weighed(unpack_observation(observation), self.weights))
-        self.open = {(s, k): Open(unpack_signal(last), ts) for s, k, last, ts in opened}
+        self.open = {(side, kind): _unpacked(entry) for side, kind, entry in opened}
+        self.ended = deque(_unpacked(entry) for entry in ended)
         self.cooling = {(side, kind): until for side, kind, until in cooling}
 
     def _verdict(self, side: Side) -> Verdict | None:
@@ -229,16 +268,32 @@ class SignalBook:
             baseline_sessions=lead.sessions,
             quality=min(piece.observation.evidence.quality for piece in verdict.counted),
             params=self.params,
+            delayed=self.delayed or (last is not None and last.delayed),
         )
         if last is None:
-            self.open[key] = Open(signal, now_ns)
-        else:
-            self.open[key].last = signal
-        return signal
+            self.open[key] = Open(signal, now_ns, {})
+        return self.open[key].revise(signal)
+
+    def _without(self, key: tuple[Side, str], reason: str, now_ns: int) -> Signal:
+        """The next revision of a signal whose evidence was taken away, or its retraction."""
+        verdict = self._verdict(key[0])
+        stands = key[1] in self._kinds(key[0])
+        if verdict is not None and stands and verdict.probability >= PROBABILITY_MIN:
+            return self._publish(key, self.open[key].last, verdict, now_ns)
+        return self._end(key, "retracted", reason, now_ns)
 
     def _end(self, key: tuple[Side, str], change: Change, reason: str, now_ns: int) -> Signal:
-        last = self.open.pop(key).last
+        entry = self.open.pop(key)
         self.cooling[key] = now_ns + self.life.cooldown_ns
+        signal = self._revised(entry.last, change, reason, now_ns)
+        if change == "closed":
+            entry.last = signal
+            self.ended.append(entry)
+            self._forget(now_ns)
+        return signal
+
+    def _revised(self, last: Signal, change: Change, reason: str, now_ns: int) -> Signal:
+        """The revision that ends a signal, or takes back one that has ended."""
         return replace(
             last,
             revision=last.revision + 1,
@@ -246,7 +301,16 @@ class SignalBook:
             action="IGNORE",
             ts_event=now_ns,
             reasons=(reason, *last.reasons),
+            delayed=self.delayed or last.delayed,
         )
+
+    def _forget(self, now_ns: int) -> None:
+        """Closed signals whose time is over, or for which there is no place."""
+        while self.ended and self.ended[0].last.ts_event + self.life.look_back_ns <= now_ns:
+            self.ended.popleft()
+        while len(self.ended) > self.life.look_back_max:
+            self.ended.popleft()
+            self.forgotten += 1
 
     def _mid_e9(self, side: Side, lead: Observation) -> int:
         """Newest mid known of the leading instrument."""
@@ -260,6 +324,21 @@ class SignalBook:
         point = (now_ns, evidence.instrument_id, evidence.sequence_first, evidence.sequence_last)
         text = "|".join(map(str, (self.root, side, kind, *point)))
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _is_doubted(instrument_id: int, ts_last: int, gap: FeedGap) -> bool:
+    """Whether evidence of that time rests on data after the last instant that is whole."""
+    named = gap.instruments is None or instrument_id in gap.instruments
+    return named and ts_last > gap.from_ns
+
+
+def _packed(entry: Open) -> tuple[Any, ...]:
+    return pack_signal(entry.last), entry.ts_evidence, tuple(entry.rests_on.items())
+
+
+def _unpacked(plain: tuple[Any, ...]) -> Open:
+    last, ts_evidence, rests_on = plain
+    return Open(unpack_signal(last), ts_evidence, dict(rests_on))
 
 
 def _action(side: Side, strength: str) -> Action:

@@ -23,11 +23,16 @@ class LifeConfig:
     """Further evidence is worth a revision after so long in any case, above 0."""
     evidence_max: int = 64
     """Pieces of evidence kept per side, at least 1; the oldest goes first, counted."""
+    look_back_ns: int = 300_000_000_000
+    """A closed signal can be retracted for so long after its end, at least 0."""
+    look_back_max: int = 64
+    """Closed signals of a root that can be, at least 0; the oldest is forgotten first, counted."""
 
     def __post_init__(self) -> None:
         for name, bound in (
             ("window_ns", 0), ("hold_ns", 0), ("cooldown_ns", -1), ("log_odds_step", 0),
             ("size_factor", 1), ("revision_gap_ns", -1), ("refresh_ns", 0), ("evidence_max", 0),
+            ("look_back_ns", -1), ("look_back_max", -1),
         ):  # fmt: skip
             if not (value := getattr(self, name)) > bound:
                 raise ValueError(f"{name} must be above {bound}, was {value}")

@@ -50,6 +50,8 @@ class Message:
     seq: int
     """Contiguous per (stream, root) from 1 on event streams; 0 unstamped and on state streams."""
     value: Value
+    late: bool = False
+    """By a clock on the wall, see `Lateness`: an envelope says so, the value never does."""
 
 
 Flowing = Item | Message

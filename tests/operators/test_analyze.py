@@ -348,7 +348,7 @@ def test_after_a_retraction_there_is_a_cooldown():
 )
 def test_each_setting_of_life_counts(key, value, rows):
     assert signals(*rows, config=life(**{key: value})) != signals(*rows)
-    assert len(fields(LifeConfig)) == 8
+    assert len(fields(LifeConfig)) == 8 + 2  # for the other two see test_signal_book.py
 
 
 @pytest.mark.parametrize(
