@@ -8,7 +8,7 @@ from typing import Final
 from connectors.tape.files import sync_directory
 from connectors.tape.index import index_path
 from connectors.tape.known import known_path
-from connectors.tape.segments import Segment, TapePosition, segments_of
+from connectors.tape.segments import CUT_ASIDE, Segment, TapePosition, segments_of
 
 _NS_PER_DAY: Final = 86_400 * 10**9
 
@@ -75,6 +75,9 @@ def prune(
         _remove(folder, segment)
         kept_bytes -= told[segment.number].st_size
         removed.append(segment.path)
+    for aside in folder.glob(CUT_ASIDE):
+        if aside.stat().st_mtime_ns < oldest_ns:
+            aside.unlink()
     if removed:
         sync_directory(folder)
     return Pruned(tuple(removed), kept_bytes, 0 < budget_bytes < kept_bytes)

@@ -33,6 +33,8 @@ RESTORE: Final = (
 """What to do about a segment that is missing, damaged or too short."""
 RAW: Final = ".dbn"
 PACKED: Final = ".dbn.zst"
+CUT_ASIDE: Final = "cut-*.bin"
+"""What was taken off the end of a tape, kept as long as segments are."""
 _SEGMENT: Final = re.compile(r"segment-(\d{6,9})(\.dbn|\.dbn\.zst)")
 _FEED: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER: Final = struct.Struct("<3sBI16sHQQQBBBH53sIIIII")

@@ -21,6 +21,7 @@ from connectors.tape.segments import (
     claim,
     folder_of,
     header_bytes_of,
+    segment_path,
     segments_of,
     start_of,
 )
@@ -255,9 +256,12 @@ class Tape:
 
     def _continue(self) -> None:
         """Cut the end, open the last segment and start the threads."""
+        cut = cut_torn(self._folder, segments_of(self._folder))
         segments = segments_of(self._folder)
         check_gapless(self._folder, segments)
-        cut = cut_torn(self._folder, segments)
+        for segment in segments:
+            if segment.is_packed:  # Stopped before it could remove the original.
+                segment_path(self._folder, segment.number).unlink(missing_ok=True)
         self.counters.cut_bytes = cut.cut_bytes
         if cut.cut_bytes:
             kept = f", kept as {', '.join(path.name for path in cut.aside)}" if cut.aside else ""
@@ -285,7 +289,7 @@ class Tape:
     def _last_segment(self, end: TapePosition) -> OpenSegment:
         if end.offset == 0:
             return new_segment(self._folder, end.segment, self._header(0))
-        path = self._folder / f"segment-{end.segment:06d}.dbn"
+        path = segment_path(self._folder, end.segment)
         with path.open("rb") as file:
             start_ns = start_of(file.read(HEADER_BYTES))
         self._roll_ns = self._next_roll(start_ns) if start_ns else 0

@@ -24,7 +24,6 @@ from connectors.tape.segments import HEADER_BYTES, RESTORE, Segment, TapePositio
 from connectors.tape.walk_kernel import SIZES, walk
 from operators.model.errors import DecodeError, StateError
 
-_SECTOR_BYTES: Final = 512
 _RECORD_BYTES_MAX: Final = 520
 
 
@@ -58,20 +57,8 @@ def cut_torn(folder: Path, segments: list[Segment]) -> Cut:
             f"{folder}: expected segment {synced.segment}, which was synced, found none after "
             f"{segments[-1].path.name}; {RESTORE}"
         )
-    cut = Cut(TapePosition(segments[-1].number + 1, 0))
     try:
-        for index, segment in enumerate(segments):
-            if segment.is_packed or segment.number < synced.segment:
-                continue
-            size_bytes = segment.path.stat().st_size
-            known_bytes = synced.offset if segment.number == synced.segment else 0
-            whole = _whole_until(segment.path, size_bytes, known_bytes)
-            cut.end = TapePosition(segment.number, whole)
-            if whole < size_bytes:
-                _cut_off(segment.path, whole, size_bytes, cut)
-                for later in segments[index + 1 :]:
-                    _put_aside(later.path, cut)
-                break
+        cut = _cut_at_first_doubt(segments, synced)
         if cut.cut_bytes:
             sync_directory(folder)
     except OSError as error:
@@ -79,6 +66,26 @@ def cut_torn(folder: Path, segments: list[Segment]) -> Cut:
             f"{folder}: the tape cannot be read and mended: {error.strerror}; make tape.directory "
             "a folder that this process may write, on a disk that works"
         ) from error
+    return cut
+
+
+def _cut_at_first_doubt(segments: list[Segment], synced: TapePosition) -> Cut:
+    cut = Cut(TapePosition(segments[-1].number + 1, 0))
+    for index, segment in enumerate(segments):
+        if segment.is_packed or segment.number < synced.segment:
+            continue
+        size_bytes = segment.path.stat().st_size
+        known_bytes = synced.offset if segment.number == synced.segment else 0
+        whole = _whole_until(segment.path, size_bytes, known_bytes)
+        cut.end = TapePosition(segment.number, whole)
+        later = segments[index + 1 :]
+        is_torn = whole < size_bytes or whole == 0
+        if is_torn or not later or later[0].number > segment.number + 1:
+            if is_torn:
+                _cut_off(segment.path, whole, size_bytes, cut)
+            for each in later:
+                _put_aside(each.path, cut)
+            break
     return cut
 
 
@@ -97,11 +104,8 @@ def _whole_until(path: Path, size_bytes: int, known_bytes: int) -> int:
         end = begin + int(walked)
         if end == size_bytes:
             return end
-        # The record before zeros may itself reach into a page that is missing.
-        sector = end // _SECTOR_BYTES * _SECTOR_BYTES
-        if walked and sector > begin + int(last) and not octets[sector:end].any():
-            return begin + int(last)
-        return end
+        # Zeros are pages that are missing: the record before them may itself reach into one.
+        return begin + int(last) if walked and octets[end] == 0 else end
 
 
 def _header_bytes_in(octets: NDArray[np.uint8]) -> int:
