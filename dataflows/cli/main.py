@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "everything on this machine: simulated exchange, worker, Kafka, relay, dashboard",
     "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
     "relay": "dashboard, REST and WebSocket for what the topics hold",
+    "gateway": "a live gateway on this machine: simulated exchange or files, and faults on command",
     "simulate": "write a tape of the simulated exchange as a DBN file",
     "alerts": "check the alert policy, try a channel, list what was sent",
     "export": "what the store holds as CSV, JSON, NDJSON or Parquet",

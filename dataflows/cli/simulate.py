@@ -113,9 +113,9 @@ def _config(arguments: argparse.Namespace) -> "SimulationConfig":
     elif arguments.records is not None:
         chosen["duration_s"] = None
     if arguments.start is not None:
-        chosen["start_ns"] = _start_ns(arguments.start)
+        chosen["start_ns"] = start_ns_of(arguments.start)
     if arguments.roots is not None:
-        chosen["roots"] = _roots(arguments.roots)
+        chosen["roots"] = roots_of(arguments.roots)
         if arguments.instruments is None:
             roots = chosen["roots"]
             chosen["instruments"] = 2 * (roots if isinstance(roots, int) else len(roots))
@@ -125,7 +125,12 @@ def _config(arguments: argparse.Namespace) -> "SimulationConfig":
         raise ConfigError(f"simulate: {error}") from error
 
 
-def _start_ns(text: str) -> int:
+def start_ns_of(text: str) -> int:
+    """A time in Chicago, or with its own offset, in ns since the epoch.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -137,7 +142,8 @@ def _start_ns(text: str) -> int:
     return int(moment.timestamp()) * NS_PER_S
 
 
-def _roots(text: str) -> int | tuple[str, ...]:
+def roots_of(text: str) -> int | tuple[str, ...]:
+    """How many roots, or their names by commas."""
     if text.isdecimal():
         return int(text)
     return tuple(name.strip().upper() for name in text.split(",") if name.strip())

@@ -15,10 +15,12 @@ from connectors.databento.control import (
 )
 from operators.model.errors import DecodeError
 from simulator.gateway.config import GatewayConfig
+from simulator.gateway.faults import Faults
 from simulator.gateway.link import Link
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _CHALLENGE_CHARACTERS: Final = 32
+_SESSION_ID_FIRST: Final = 1_700_000_000
 _COMPRESSIONS: Final = ("none", "zstd")
 
 
@@ -29,7 +31,8 @@ class Guest:
     asked: Authentication
     key: str = field(repr=False)
     heartbeat_s: int
-    session_id: int
+    number: int
+    """Of its session, counted from 1."""
 
 
 class Refused(Exception):
@@ -55,7 +58,7 @@ class Door:
         times.append(now_s)
         return False
 
-    async def welcome(self, link: Link, greeting: str | None = None) -> Guest | None:
+    async def welcome(self, link: Link, faults: Faults) -> Guest | None:
         """Greet, challenge and check; None if the client left, or was told why it may not enter.
 
         Raises:
@@ -63,17 +66,24 @@ class Door:
             DecodeError: what the client says is no line of the protocol.
         """
         challenge = "".join(secrets.choice(_ALPHABET) for _ in range(_CHALLENGE_CHARACTERS))
-        hello = f"lsg_version={self._config.lsg_version}" if greeting is None else greeting
+        hello = f"lsg_version={self._config.lsg_version}"
+        if fault := faults.take_one("greeting"):
+            hello = fault.text
         await link.send(hello.encode() + b"\n" + format_line({"cram": challenge}))
         line = await _one_line(link)
         if line is None:
+            return None
+        if fault := faults.take_one("auth_failure"):
+            await refuse(link, fault.text or "Authentication failed.")
             return None
         try:
             guest = self.check(Authentication.parse(parse_line(line)), challenge)
         except (Refused, DecodeError) as error:
             await refuse(link, str(error))
             return None
-        await link.send(format_line({"success": "1", "session_id": str(guest.session_id)}))
+        await link.send(
+            format_line({"success": "1", "session_id": str(_SESSION_ID_FIRST + guest.number)})
+        )
         return guest
 
     def check(self, asked: Authentication, challenge: str) -> Guest:
@@ -103,7 +113,7 @@ class Door:
             raise Refused(f"Connection limit exceeded, {config.connections_max} are open.")
         self._open[key] += 1
         self._sessions += 1
-        return Guest(asked, key, heartbeat_s, 1_700_000 + self._sessions)
+        return Guest(asked, key, heartbeat_s, self._sessions)
 
     def leave(self, guest: Guest) -> None:
         """Its connection is closed."""

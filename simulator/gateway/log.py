@@ -35,14 +35,16 @@ class _Segment:
 class Log:
     """Append-only. Offsets count words since the first record there ever was."""
 
-    def __init__(self, bytes_max: int, directory: Path | None = None) -> None:
+    def __init__(self, bytes_max: int | None = None, directory: Path | None = None) -> None:
         """Empty.
 
         Args:
-            bytes_max: disk it may take, at least two segments.
+            bytes_max: disk it may take, at least two segments; None: as much as comes.
             directory: where; None is the system's place for such files.
         """
-        self._words_max = max(bytes_max // WORD_BYTES, 2 * SEGMENT_WORDS)
+        self.is_bounded = bytes_max is not None
+        """The oldest is forgotten when it has grown too large."""
+        self._words_max = max((bytes_max or 0) // WORD_BYTES, 2 * SEGMENT_WORDS)
         self._directory = directory
         self._segments: list[_Segment] = []
         self._marks: list[int] = []
@@ -113,7 +115,7 @@ class Log:
             prefix="ifd-gateway-", dir=self._directory
         )
         self._segments.append(_Segment(file, self.stop))
-        while self.stop + SEGMENT_WORDS - self.first > self._words_max:
+        while self.is_bounded and self.stop + SEGMENT_WORDS - self.first > self._words_max:
             self._segments.pop(0).file.close()
             kept = bisect_left(self._marks, self.first)
             # The mark that reaches into what is left stays.

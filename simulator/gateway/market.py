@@ -7,12 +7,13 @@ one is behind, and with no reader it stands still. A slow reader loses nothing: 
 in the log.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic_ns
 from typing import Final, Protocol
 
-from operators.model.records import NS_PER_S
+from operators.model.records import NS_PER_S, MboBatch
+from simulator.gateway.book import Book
 from simulator.gateway.directory import Directory
 from simulator.gateway.log import Log
 from simulator.gateway.select_kernel import advance, first_mbo_ns
@@ -20,14 +21,19 @@ from simulator.gateway.select_kernel import advance, first_mbo_ns
 STEP_WORDS: Final = 256 * 1024
 """What happens at once at full speed: 1 MiB."""
 _AHEAD_NS: Final = NS_PER_S // 10
+_PULL_NS: Final = 10 * NS_PER_S
+"""Market time a supply goes on at once at full speed."""
 _FOREVER: Final = 2**62
+_BOOK_BEHIND_WORDS: Final = 8 * 1024 * 1024
+_STEP_S_MIN: Final = 0.0005
+_STEP_S_MAX: Final = 0.1
 
 
 class Supply(Protocol):
     """Where records come from: files, or the simulated exchange."""
 
     def fill(self, log: Log, until_ns: int) -> bool:
-        """Append what comes up to about `until_ns`, or more; False at the end."""
+        """Append what comes up to about `until_ns`, or nothing; False at the end."""
 
 
 class Nothing:
@@ -46,14 +52,14 @@ class MarketConfig:
     """Market time per wall time, more than 0; None is as fast as it is read."""
     sessions_first: int = 1
     """The market stands still until so many sessions have started."""
-    log_bytes_max: int = 8 * 2**30
-    """Disk for what has happened: the oldest is forgotten."""
-    log_directory: Path | None = None
-    """Where; None is the system's place for temporary files."""
+    idle_s_max: float | None = None
+    """Longer silences of the market, in its own time, are passed over; None: none is."""
 
     def __post_init__(self) -> None:
         if self.speed is not None and not 0 < self.speed < float("inf"):
             raise ValueError(f"speed must be more than 0, was {self.speed}")
+        if self.idle_s_max is not None and self.idle_s_max <= 0:
+            raise ValueError(f"idle_s_max must be more than 0, was {self.idle_s_max}")
         if self.sessions_first < 0:
             raise ValueError(f"sessions_first must be at least 0, was {self.sessions_first}")
 
@@ -72,9 +78,11 @@ class Market:
     """Newest capture time of what has happened."""
     mid_event: bool = False
     """The last record that happened does not end its event."""
+    book: Book = field(default_factory=Book)
     _anchor: tuple[int, int] | None = None
     """Market and wall time at which the clock was started."""
     _ended: bool = False
+    _sessions: int = 0
 
     def clock_ns(self) -> int:
         """The market's time."""
@@ -93,9 +101,22 @@ class Market:
         """The clock has been started."""
         return self._anchor is not None
 
+    def prepare(self) -> None:
+        """Do ahead what takes a moment: open the first day, load or compile every kernel."""
+        self._more(0)
+        self._more(first_mbo_ns(self.log.read(0, STEP_WORDS)) + 1)
+        words = self.log.read(0, 64)
+        advance(words, 0, 0)
+        trial = Book()
+        trial.follow(self.log, min(self.log.stop, words.size))
+        trial.grow()
+
     def start(self) -> None:
-        """Start the clock, if it does not run yet."""
+        """A session has started: so does the clock, if these are enough."""
         if self._anchor is None:
+            self._sessions += 1
+            if self._sessions < self.config.sessions_first:
+                return
             self._more(0)
             first_ns = first_mbo_ns(self.log.read(self.released, STEP_WORDS))
             self._anchor = (max(first_ns, self.newest_ns), monotonic_ns())
@@ -106,22 +127,30 @@ class Market:
         Whether anything happened shows in `released`.
         """
         if self.config.speed is None or self._anchor is None:
-            return 0.1
+            return _STEP_S_MAX
         clock_ns = self.clock_ns()
         self._more(clock_ns + _AHEAD_NS)
         while self.released < self.log.stop:
-            due_ns = self._advance(clock_ns)
-            if due_ns:
-                wait_s = (due_ns - self.clock_ns()) / NS_PER_S / self.config.speed
-                return min(0.1, max(0.0005, wait_s))
-        return 0.1
+            if due_ns := self._advance(clock_ns):
+                return self._wait_s(due_ns, self.config.speed)
+        return _STEP_S_MAX
+
+    def _wait_s(self, due_ns: int, speed: float) -> float:
+        wait_ns = due_ns - self.clock_ns()
+        idle_s = self.config.idle_s_max
+        if idle_s is not None and wait_ns > idle_s * NS_PER_S:
+            self._anchor = (due_ns, monotonic_ns())
+            return _STEP_S_MIN
+        return min(_STEP_S_MAX, max(_STEP_S_MIN, wait_ns / NS_PER_S / speed))
 
     def pull(self) -> bool:
         """At full speed: let more happen, for one who has read all; whether anything has."""
         if self.config.speed is not None or self._anchor is None:
             return False
-        if self.released == self.log.stop:
-            self._more(self.newest_ns + _AHEAD_NS)
+        until_ns = self.newest_ns
+        while self.released == self.log.stop and not self._ended:
+            until_ns += _PULL_NS
+            self._more(until_ns)
         before = self.released
         self._advance(_FOREVER)
         return self.released > before
@@ -132,6 +161,17 @@ class Market:
         while self.mid_event and self.released < self.log.stop and step <= STEP_WORDS:
             self._advance(_FOREVER, step)
             step *= 2
+
+    def has_forgotten(self, start_ns: int | None) -> bool:
+        """Whether records from `start_ns` on were there once; 0 asks for what there is."""
+        if start_ns is None or start_ns == 0 or self.log.first == 0:
+            return False
+        return self.log.seek(start_ns) <= self.log.first
+
+    def snapshot(self, instrument_ids: Iterable[int]) -> MboBatch:
+        """The books as they are now."""
+        self.book.follow(self.log, self.released)
+        return self.book.snapshot(instrument_ids, self.clock_ns())
 
     def _more(self, until_ns: int) -> None:
         if not self._ended:
@@ -144,4 +184,7 @@ class Market:
         self.newest_ns = newest_ns
         if at:
             self.mid_event = not ended
+        if self.released - self.book.position > _BOOK_BEHIND_WORDS and self.log.is_bounded:
+            # Before the log forgets what the book has not seen.
+            self.book.follow(self.log, self.released)
         return int(due_ns)

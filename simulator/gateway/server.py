@@ -9,9 +9,12 @@ from time import monotonic
 from operators.model.errors import ConfigError, DecodeError
 from simulator.gateway.config import GatewayConfig
 from simulator.gateway.door import Door
+from simulator.gateway.faults import Fault, Faults
 from simulator.gateway.link import Link
 from simulator.gateway.market import Market
+from simulator.gateway.place import Place
 from simulator.gateway.session import Session
+from simulator.gateway.subscribed import Subscribed
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +42,23 @@ class Gateway:
     def __init__(self, config: GatewayConfig, market: Market) -> None:
         self.config = config
         self.market = market
+        market.prepare()
+        # The kernel that every session runs, before a client waits for it.
+        Place(market, Subscribed(), ts_out=False).warm_up()
+        self.faults = Faults()
         self.counts = Counts()
         self._door = Door(config)
         self._sessions: set[Session] = set()
         self._clients: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.port = config.port
+
+    @property
+    def open_sessions(self) -> int:
+        """Sessions now."""
+        return len(self._sessions)
 
     def listen(self) -> None:
         """Take the port.
@@ -71,29 +85,57 @@ class Gateway:
 
     async def run(self) -> None:
         """Serve until cancelled; everything is closed then."""
+        self._loop = asyncio.get_running_loop()
+        self.faults.on_added = self._on_fault
         if self._listener is None:
             self.listen()
-        moving = asyncio.create_task(self._move())
+        self._accept_on()
+        if self.market.config.sessions_first == 0:
+            self.market.start()
         try:
-            await self._accept()
+            await self._move()
         finally:
-            moving.cancel()
+            self.stop_listening()
             for task in self._clients:
                 task.cancel()
-            await asyncio.gather(moving, *self._clients, return_exceptions=True)
-            self.stop_listening()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+            self._loop = None
 
     def stop_listening(self) -> None:
         """Give the port back: connects are refused."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
         if self._listener is not None:
             self._listener.close()
             self._listener = None
 
-    async def _accept(self) -> None:
+    def _accept_on(self) -> None:
+        if self._listener is None:
+            self.listen()
+        if self._accepting is None and self._listener is not None:
+            self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    def _on_fault(self, fault: Fault) -> None:
+        """In the thread that asked for it."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._fault_added, fault)
+
+    def _fault_added(self, fault: Fault) -> None:
+        match fault.kind:
+            case "refuse":
+                self.stop_listening()
+                if fault.seconds and self._loop is not None:
+                    self._loop.call_later(fault.seconds, self._accept_on)
+            case "accept":
+                self._accept_on()
+        for session in self._sessions:
+            session.wake()
+
+    async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            assert self._listener is not None
-            sock, address = await loop.sock_accept(self._listener)
+            sock, address = await loop.sock_accept(listener)
             self.counts.connects += 1
             task = asyncio.create_task(self._serve(sock, str(address[0])))
             self._clients.add(task)
@@ -105,6 +147,12 @@ class Gateway:
         try:
             if self._door.is_too_fast(address, monotonic()):
                 self.counts.too_fast += 1
+                return
+            if self.faults.take_one("hang_up"):
+                return
+            if self.faults.take_one("silent"):
+                while await link.lines() is not None:
+                    pass
                 return
             await self._let_in(link)
         except* (OSError, TimeoutError) as errors:
@@ -120,11 +168,11 @@ class Gateway:
 
     async def _let_in(self, link: Link) -> None:
         async with asyncio.timeout(self.config.authentication_s):
-            guest = await self._door.welcome(link)
+            guest = await self._door.welcome(link, self.faults)
         if guest is None:
             self.counts.refused += 1
             return
-        session = Session(self.config, self.market, link, guest)
+        session = Session(self.config, self.market, self.faults, link, guest)
         self._sessions.add(session)
         self.counts.sessions += 1
         try:
@@ -136,10 +184,13 @@ class Gateway:
 
     async def _move(self) -> None:
         """Let the market go on, and tell the sessions."""
+        market = self.market
+        before = (0, False, False)
         while True:
-            released = self.market.released
-            wait_s = self.market.step()
-            if self.market.released != released:
+            wait_s = market.step()
+            now = (market.released, market.is_running, market.is_over)
+            if now != before:
+                before = now
                 for session in self._sessions:
                     session.wake()
             await asyncio.sleep(wait_s)
