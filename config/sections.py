@@ -1,9 +1,10 @@
-"""Settings of the process itself, which no component owns: sharding and recovery."""
+"""Settings of processes themselves, which no component owns: sharding, recovery, the cluster."""
 
 from dataclasses import dataclass, field
 
 SHARDS_MAX = 1_000
 """A shard travels under a key of three digits."""
+PROCESSES_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,45 @@ class RecoveryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """How `ifd live` runs its worker processes, and how often it starts them again."""
+
+    processes: int = 1
+    """Worker processes, 1…64."""
+    stop_s: float = 15.0
+    """Seconds that workers may take to end after a stop before they are killed, more than 0."""
+    restarts_max: int = 10
+    """Restarts within `restarts_window_s` after which it gives up, at least 0."""
+    restarts_window_s: float = 600.0
+    """More than 0."""
+    backoff_first_s: float = 0.5
+    """Seconds before the first restart, more than 0; each further one within the window waits twice
+    as long."""
+    backoff_last_s: float = 30.0
+    """The longest such wait, at least `backoff_first_s`."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.processes <= PROCESSES_MAX:
+            raise ValueError(f"processes must be from 1 to {PROCESSES_MAX}, was {self.processes}")
+        if self.restarts_max < 0:
+            raise ValueError(f"restarts_max must be at least 0, was {self.restarts_max}")
+        for name in ("stop_s", "restarts_window_s", "backoff_first_s"):
+            if not 0 < (value := getattr(self, name)) < float("inf"):
+                raise ValueError(f"{name} must be more than 0, was {value}")
+        if not self.backoff_first_s <= self.backoff_last_s < float("inf"):
+            raise ValueError(
+                f"backoff_last_s must be at least {self.backoff_first_s}, was {self.backoff_last_s}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
     """Where the records come from: DBN files, read as one feed."""
 
     feed: str = "glbx"
     """Name of the feed; it is part of what is published, so a replay must keep it."""
     paths: tuple[str, ...] = ()
-    """`.dbn` or `.dbn.zst` files, in order."""
+    """`.dbn` or `.dbn.zst` files, or folders such as a tape's, in order."""
     batch_rows: int = 65_536
     """Records handed on at once, at least 1."""
     rows_per_epoch_max: int = 50_000_000

@@ -31,7 +31,7 @@ from config.layers import (
     keys_of,
     toml_layer,
 )
-from config.sections import FlowConfig, RecoveryConfig, SourceConfig
+from config.sections import ClusterConfig, FlowConfig, RecoveryConfig, SourceConfig
 from connectors.databento.live_config import LiveConfig
 from connectors.tape.config import TapeConfig
 from operators.analyze_config import AnalyzeConfig
@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     tape: TapeConfig = TapeConfig()
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
+    cluster: ClusterConfig = ClusterConfig()
     validation: ValidateConfig = Field(default=ValidateConfig(), alias="validate")
     book: BookConfig = BookConfig()
     pressure: PressureConfig = PressureConfig()

@@ -18,6 +18,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from config.sections import RecoveryConfig as RecoverySettings
 from config.settings import Settings
+from dataflows.live_lock import NAMES
 from operators.model.errors import ConfigError, StateError
 
 FILE_NAME: Final = "ifd-store.json"
@@ -124,7 +125,7 @@ def _create(directory: Path, store: Store, partitions: int) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if (directory / FILE_NAME).exists():
                 return
-            if {path.name for path in directory.iterdir()} != {_LOCK_NAME}:
+            if {path.name for path in directory.iterdir()} - {_LOCK_NAME, *NAMES}:
                 raise StateError(
                     f"{directory}: expected an empty folder or a recovery store, found other files"
                 )

@@ -18,6 +18,7 @@ from dataflows.process import EXIT_USER, causes, say, user_error
 
 COMMANDS: Final[dict[str, str]] = {
     "demo": "everything on this machine: simulated exchange, worker, Kafka, relay, dashboard",
+    "live": "the dataflow on a live feed: runs, watches and restarts its workers",
     "replay": "DBN files through the dataflow, as fast as possible or at the market's pace",
     "relay": "dashboard, REST and WebSocket for what the topics hold",
     "gateway": "a live gateway on this machine: simulated exchange or files, and faults on command",
