@@ -4,12 +4,13 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from connectors.databento.control import ALL_SYMBOLS, answer, format_line, parse_line
 from simulator.gateway.config import KEY, GatewayConfig
 from simulator.gateway.faults import Faults
 from simulator.gateway.market import Market, MarketConfig
@@ -118,3 +119,90 @@ def gateway_process(*words: object) -> Iterator[GatewayProcess]:
         yield running
     finally:
         running.stop()
+
+
+class RawClient:
+    """The protocol in its barest form: what arrives is kept as bytes, and records are split off."""
+
+    def __init__(self, gateway: RunningGateway | GatewayProcess, **fields: object) -> None:
+        """Connect and authenticate; `fields` are added to the authentication line."""
+        self.socket = socket.create_connection((gateway.host, gateway.port), timeout=20)
+        self.greeting = self._line()
+        challenge = parse_line(self._line())["cram"]
+        key = str(fields.pop("key", gateway.key))
+        asked = {"auth": answer(challenge, key), "dataset": "GLBX.MDP3", "encoding": "dbn"}
+        self.say(asked | fields)
+        self.answer = parse_line(self._line())
+        self.data = bytearray()
+        """Everything received after the answer."""
+
+    def say(self, fields: Mapping[str, object]) -> None:
+        """Send one line."""
+        line = format_line({name: str(value) for name, value in fields.items()})
+        self.socket.sendall(line)
+
+    def subscribe(self, schema: str = "mbo", symbols: str = ALL_SYMBOLS, **fields: object) -> None:
+        """One subscription line."""
+        self.say({"schema": schema, "stype_in": "raw_symbol", "symbols": symbols} | fields)
+
+    def start(self) -> None:
+        """What follows is binary."""
+        self.socket.sendall(b"start_session\n")
+
+    def receive(self) -> bool:
+        """Wait for some bytes; False if the gateway has closed.
+
+        Raises:
+            OSError: the connection was reset, or nothing came for long.
+        """
+        data = self.socket.recv(1 << 20)
+        self.data += data
+        return bool(data)
+
+    def receive_all(self) -> bytes:
+        """Everything up to the gateway's close."""
+        while self.receive():
+            pass
+        return bytes(self.data)
+
+    def receive_until(self, wanted: Callable[[list[bytes]], bool]) -> list[bytes]:
+        """Records, as soon as they are what is wanted; the gateway must not close before."""
+        while not wanted(found := self.records()):
+            assert self.receive(), f"closed after {len(found)} records"
+        return found
+
+    def records(self) -> list[bytes]:
+        """Whole records so far; the header is left out."""
+        if len(self.data) < 8:
+            return []
+        at = 8 + int.from_bytes(self.data[4:8], "little")
+        found = []
+        while at < len(self.data) and at + self.data[at] * 4 <= len(self.data):
+            assert self.data[at] >= 4, f"a record of {self.data[at]} words at byte {at}"
+            found.append(bytes(self.data[at : at + self.data[at] * 4]))
+            at += self.data[at] * 4
+        return found
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _line(self) -> bytes:
+        """One line of the text part, read byte by byte: what follows may be binary."""
+        line = b""
+        while not line.endswith(b"\n"):
+            octet = self.socket.recv(1)
+            assert octet, f"closed after {line!r}"
+            line += octet
+        return line[:-1]
+
+
+def of_type(records: Iterable[bytes], rtype: int) -> list[bytes]:
+    """Those of one type."""
+    return [raw for raw in records if raw[1] == rtype]

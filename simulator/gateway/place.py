@@ -60,7 +60,7 @@ class Place:
         """The subscriptions have changed."""
         self._tables = self._subscribed.tables()
 
-    def records(self, records_max: int, sent_ns: int) -> memoryview | None:
+    def records(self, records_max: int, skew_ns: int) -> memoryview | None:
         """The next records subscribed to, at most so many.
 
         None where the client has to be told something first (`renamed`), or all that happened, or
@@ -73,7 +73,7 @@ class Place:
                     return None
                 stop = self._market.released
             words = self._market.log.read(self._position, min(STEP_WORDS, stop - self._position))
-            if data := self._selected(words, records_max, sent_ns):
+            if data := self._selected(words, records_max, skew_ns):
                 return data
         return None
 
@@ -84,7 +84,8 @@ class Place:
         self._selected(words, 1, 0)
         mbo_run(self._out[:0].view(np.uint8), 0, 56)
 
-    def _selected(self, words: NDArray[np.uint32], most: int, sent_ns: int) -> memoryview | None:
+    def _selected(self, words: NDArray[np.uint32], most: int, skew_ns: int) -> memoryview | None:
+        sent_ns = max(0, self._market.clock_ns() + skew_ns) if self._ts_out else -1
         at, written, count, mbo_count, mapped = select(
             words,
             self._position,
@@ -92,7 +93,7 @@ class Place:
             self._tables.ids,
             self._tables.starts,
             self._tables.other,
-            sent_ns if self._ts_out else -1,
+            sent_ns,
             most,
             self._out,
         )

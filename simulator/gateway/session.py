@@ -200,7 +200,7 @@ class Session:
             self.fail(ErrorCode.REPLAY_DATA_AGED_OUT, text)
         elif self._is_snapshot_due():
             return self._snapshot()
-        elif data := self._place.records(records_max, self._now()):
+        elif data := self._place.records(records_max, self._faults.skew_ns):
             return data
         elif self._place.renamed:
             self._mappings.extend(self._place.renamed)
