@@ -14,13 +14,12 @@ from typing import Any
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from operators.model.streams import EVENT_STREAMS, Message
-from sinks.codec import encode
 from sinks.gate import Gate
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_state import KafkaStates, StateCounters
 from sinks.kafka_topics import Cluster, find_cluster, prepare_topics
 from sinks.kafka_writer import KafkaCounters, KafkaWriter
-from sinks.outbox import entry
+from sinks.outbox import entry_of
 
 
 @dataclass(slots=True)
@@ -145,9 +144,7 @@ class KafkaPartition(StatefulSinkPartition[object, dict[str, Any]]):
             if not isinstance(message, Message):
                 continue
             if message.stream in EVENT_STREAMS:
-                ts_event = message.value.ts_event
-                value = encode(message)
-                entries.append(entry(message.stream, message.root, message.seq, ts_event, value))
+                entries.append(entry_of(message))
             else:
                 self._states.offer(self._number, message)
         if entries:

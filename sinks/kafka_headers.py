@@ -31,6 +31,8 @@ PUBLISHED: Final = "ifd-published-ns"
 """Wall clock when it was handed to the client, ns since the epoch."""
 SEQ: Final = "ifd-seq"
 DIGEST: Final = "ifd-digest"
+LATE: Final = "ifd-late"
+"""Only where the feed was late by a clock on the wall when the flow handed the message over."""
 DLQ_STREAM: Final = "dlq-stream"
 DLQ_PART: Final = "dlq-part"
 
@@ -39,6 +41,7 @@ def headers(item: Entry, config: KafkaConfig, now_ns: int) -> Headers:
     """Headers of a message. Deterministic but for the generation and the clock."""
     seq = str(item.seq).encode()
     root = item.root.encode()
+    late: Headers = [(LATE, b"true")] if item.late else []
     return [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
@@ -53,6 +56,7 @@ def headers(item: Entry, config: KafkaConfig, now_ns: int) -> Headers:
         (PUBLISHED, str(now_ns).encode()),
         (SEQ, seq),
         (DIGEST, item.digest.encode()),
+        *late,
     ]
 
 

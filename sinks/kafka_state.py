@@ -9,11 +9,10 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Producer
 
 from operators.model.streams import Message, topic
-from sinks.codec import encode
 from sinks.kafka_client import LastError, producer_settings
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_headers import headers
-from sinks.outbox import entry
+from sinks.outbox import entry_of
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -104,13 +103,7 @@ class KafkaStates:
         return True
 
     def _send(self, partition: int, message: Message) -> None:
-        item = entry(
-            message.stream,
-            message.root,
-            message.seq,
-            message.value.ts_event,
-            encode(message),
-        )
+        item = entry_of(message)
         self._producer.produce(
             self._config.topic_prefix + topic(message.stream),
             value=item.value,

@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import ClassVar
 
 from operators.model.errors import DeliveryError, StateError
+from operators.model.streams import Message
+from sinks.codec import encode
 
 Key = tuple[str, str]
 """(stream, root)"""
@@ -33,6 +35,8 @@ class Entry:
     value: bytes
     digest: str
     """First 16 hexadecimal digits of the value's SHA-256."""
+    late: bool = False
+    """Its feed was late when the flow handed it over."""
 
     @property
     def key(self) -> Key:
@@ -40,10 +44,19 @@ class Entry:
         return self.stream, self.root
 
 
-def entry(stream: str, root: str, seq: int, ts_event: int, value: bytes) -> Entry:
+def entry(
+    stream: str, root: str, seq: int, ts_event: int, value: bytes, late: bool = False
+) -> Entry:
     """An entry with the digest of its value."""
     digest = sha256(value).hexdigest()[:DIGEST_DIGITS]
-    return Entry(stream, root, seq, ts_event, value, digest)
+    return Entry(stream, root, seq, ts_event, value, digest, late)
+
+
+def entry_of(message: Message) -> Entry:
+    """A message of the flow as an entry."""
+    ts_event = message.value.ts_event
+    value = encode(message)
+    return entry(message.stream, message.root, message.seq, ts_event, value, message.late)
 
 
 class Outbox:
@@ -129,7 +142,9 @@ class Outbox:
 
     def snapshot(self) -> dict[str, object]:
         """Plain copied state."""
-        entries = tuple((e.stream, e.root, e.seq, e.ts_event, e.value) for e in self._entries)
+        entries = tuple(
+            (e.stream, e.root, e.seq, e.ts_event, e.value, e.late) for e in self._entries
+        )
         return {"last": tuple((*key, seq) for key, seq in self._last.items()), "entries": entries}
 
     def _restore(self, state: dict[str, object]) -> None:

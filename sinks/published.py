@@ -26,6 +26,8 @@ class Published:
     """Wall clock, ns since the epoch, when the flow handed it to a sink; 0 unknown."""
     value: bytes
     """JSON, as `sinks.codec` writes it: the same bytes on Kafka, in the relay and in the store."""
+    late: bool = False
+    """Its feed was late by a clock on the wall; the store does not keep it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -46,4 +48,5 @@ def published(
         ts_event=message.value.ts_event,
         ts_published_ns=ts_published_ns,
         value=encode(message),
+        late=message.late,
     )

@@ -41,6 +41,10 @@ class Brief:
     warming: bool
     reasons: tuple[str, ...]
     """What a trader reads, at most 4."""
+    delayed: bool = False
+    """Made from history."""
+    late: bool = False
+    """Delivered while its feed was late."""
 
     def plain(self) -> dict[str, Any]:
         """Fields as JSON has them; its tuples become lists there."""
@@ -55,10 +59,10 @@ def brief_of_plain(plain: dict[str, Any]) -> Brief:
     values = dict(plain)
     for name in ("instrument_ids", "reasons"):
         values[name] = tuple(values[name])
-    return Brief(**{name: values[name] for name in FIELDS})
+    return Brief(**{name: values[name] for name in FIELDS if name in values})
 
 
-def brief_of(signal: Signal, severity: str) -> Brief:
+def brief_of(signal: Signal, severity: str, *, late: bool = False) -> Brief:
     """What alerts keep of a signal."""
     return Brief(
         id=signal.id,
@@ -80,6 +84,8 @@ def brief_of(signal: Signal, severity: str) -> Brief:
         notional=signal.contract.notional or 0.0,
         quality=signal.quality,
         warming=signal.baseline == "WARMING",
+        delayed=signal.delayed,
+        late=late,
         reasons=tuple([text[:REASON_CHARACTERS_MAX] for text in signal.reasons[:REASONS_MAX]]),
     )
 

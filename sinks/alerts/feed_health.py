@@ -59,7 +59,8 @@ class FeedHealth:
 
     def on_status(self, status: FeedStatus) -> None:
         """A feed says how it is."""
-        late = status.state == "live" and status.lag_ns > self._config.lag_ms_max * _NS_PER_MS
+        lags = status.state == "live" and status.lag_ns > self._config.lag_ms_max * _NS_PER_MS
+        late = lags or status.late
         _keep(self._bad, status.feed, late or status.state not in SOUND_STATES, FEEDS_MAX)
 
     def is_bad_for(self, brief: Brief) -> bool:

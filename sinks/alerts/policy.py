@@ -25,8 +25,8 @@ from sinks.alerts.routes import Route, resolved
 from sinks.alerts.tracks import Track, Tracks
 
 REASONS: Final = (
-    "confidence", "severity", "silenced", "inhibited", "bad_feed", "quiet_hours", "cooldown",
-    "group_full", "budget", "retracted", "receiver_gone",
+    "delayed", "late", "confidence", "severity", "silenced", "inhibited", "bad_feed",
+    "quiet_hours", "cooldown", "group_full", "budget", "retracted", "receiver_gone",
 )  # fmt: skip
 """Why a signal that was routed to a receiver was not told to it."""
 DIGEST_LATER_NS: Final = 60_000_000_000
@@ -40,14 +40,14 @@ class AlertPolicy:
     `offered = told + merged + known + held.* + waiting`. Closings and retractions are counted
     apart, for they only follow.
 
-    State: at most 10,000 open signals, 5,000 groups of 50, 20,000 cooldowns; per receiver the
-    instants of an hour's budget and 20 signals held back.
+    State: at most 10,000 open and 2,000 closed signals, 5,000 groups of 50, 20,000 cooldowns; per
+    receiver the instants of an hour's budget and 20 signals held back.
 
     References:
         Prometheus Alertmanager, "Configuration" (route, inhibit_rule, mute_time_interval).
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: PolicyConfig, state: dict[str, Any] | None = None) -> None:
         """Go on from a snapshot, also under another policy: receivers that are gone are counted.
@@ -97,7 +97,7 @@ class AlertPolicy:
             return self._advance(value.ts_event)
         if isinstance(value, Signal):
             intents = self._advance(value.ts_event)
-            intents += self._on_signal(value)
+            intents += self._on_signal(value, item.late)
             # What need not wait goes at once.
             return intents + self._advance(value.ts_event)
         return []
@@ -123,9 +123,9 @@ class AlertPolicy:
 
     # What a signal brings.
 
-    def _on_signal(self, signal: Signal) -> list[Intent]:
+    def _on_signal(self, signal: Signal, late: bool) -> list[Intent]:
         self._counts["signals"] += 1
-        brief = brief_of(signal, self._config.severity.of(signal))
+        brief = brief_of(signal, self._config.severity.of(signal), late=late)
         if signal.change == "retracted":
             return self._on_retracted(brief)
         if signal.change == "closed":
@@ -169,6 +169,10 @@ class AlertPolicy:
     def _blocked(self, brief: Brief, receiver: str, now_ns: int) -> str:
         """Why a receiver must not be told of this now; empty if it may."""
         config = self._config.receivers[receiver]
+        if brief.delayed:
+            return "delayed"
+        if brief.late and self._config.bad_feed.inhibit:
+            return "late"
         if brief.probability < config.confidence_min:
             return "confidence"
         if rank(brief.severity) < rank(config.severity_min):
@@ -238,7 +242,7 @@ class AlertPolicy:
     def _on_closed(self, brief: Brief) -> list[Intent]:
         """What waits goes out as over; who was told hears of it if the route wants it."""
         self._counts["closings"] += 1
-        track = self._tracks.end(brief.id)
+        track = self._tracks.close(brief.id)
         for receiver in self._groups.receivers_of(brief.id):
             self._groups.replace(receiver, brief)
         if track is None:
@@ -292,10 +296,11 @@ class AlertPolicy:
         for brief in briefs:
             track = self._tracks.get(brief.id)
             if track is not None:
+                group.open[brief.id] = None
+            if (track := track or self._tracks.closed(brief.id)) is not None:
                 before = track.told.get(receiver)
                 ids = (intent.id,) if before is None else (before[0][0], intent.id)
                 track.told[receiver] = (ids, rank(brief.severity), path, labels)
-                group.open[brief.id] = None
         return [intent]
 
     def _allowed(self, briefs: list[Brief], receiver: str, now_ns: int) -> list[Brief]:

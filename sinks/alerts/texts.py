@@ -140,6 +140,8 @@ _WHY: Final = {
     "silenced": "silenced",
     "inhibited": "inhibited by another signal",
     "bad_feed": "while the feed was bad",
+    "delayed": "from history",
+    "late": "delivered late",
     "quiet_hours": "in quiet hours",
     "cooldown": "in the cooldown of another",
     "group_full": "beyond what one message holds",

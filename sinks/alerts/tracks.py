@@ -1,4 +1,8 @@
-"""Tracks: the open signals, who was told of each, and which inhibitions they cause."""
+"""Tracks: the open signals, who was told of each, and which inhibitions they cause.
+
+Signals that were closed lately are kept apart: they can still be retracted, and whoever was told of
+one is told of that.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -7,6 +11,7 @@ from sinks.alerts.brief import Brief, brief_of_plain
 from sinks.alerts.policy_config import InhibitConfig
 
 TRACKS_MAX: Final = 10_000
+CLOSED_MAX: Final = 2_000
 
 Told = tuple[tuple[str, ...], int, str, tuple[str, ...]]
 """Ids of the intents that told of it first and last, the rank told, and its group: path, labels."""
@@ -26,23 +31,23 @@ class Track:
 
 
 class Tracks:
-    """State: at most 10,000 open signals; the oldest makes room, counted."""
+    """State: at most 10,000 open signals; the oldest makes room, counted. And 2,000 closed ones."""
 
     def __init__(self, rules: tuple[InhibitConfig, ...], state: Any = None) -> None:
         self._rules = rules
         self._tracks: dict[str, Track] = {}
+        self._closed: dict[str, Track] = {}
         self._sources: dict[tuple[int, tuple[str, ...]], dict[str, None]] = {}
         self.forgotten: int = 0
         """Open signals that had no place."""
         if state is not None:
-            self.forgotten, tracks = state
+            self.forgotten, tracks, closed = state
             for plain, told, listed in tracks:
                 track = self.update(brief_of_plain(plain))
-                track.told = {
-                    name: (tuple(ids), severity, path, tuple(labels))
-                    for name, (ids, severity, path, labels) in told
-                }
-                track.listed = set(listed)
+                track.told, track.listed = _told(told), set(listed)
+            for plain, told, listed in closed:
+                track = Track(brief_of_plain(plain), _told(told), set(listed))
+                self._closed[track.brief.id] = track
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -72,12 +77,22 @@ class Tracks:
             self._sources.setdefault(cause, {})[brief.id] = None
         return track
 
-    def end(self, signal_id: str) -> Track | None:
-        """The signal is over; what was known of it."""
-        track = self._tracks.pop(signal_id, None)
+    def closed(self, signal_id: str) -> Track | None:
+        """The signal of that id that was closed."""
+        return self._closed.get(signal_id)
+
+    def close(self, signal_id: str) -> Track | None:
+        """The signal is over, and may still be retracted; what was known of it."""
+        track = self._end(signal_id)
         if track is not None:
-            self._unlink(track)
+            self._closed[signal_id] = track
+            if len(self._closed) > CLOSED_MAX:
+                del self._closed[next(iter(self._closed))]
         return track
+
+    def end(self, signal_id: str) -> Track | None:
+        """Nothing more comes of the signal, open or closed; what was known of it."""
+        return self._end(signal_id) or self._closed.pop(signal_id, None)
 
     def inhibits(self, brief: Brief) -> bool:
         """Whether another open signal inhibits alerts about this one."""
@@ -89,11 +104,21 @@ class Tracks:
 
     def snapshot(self) -> tuple[Any, ...]:
         """Plain copied state."""
-        tracks = tuple(
-            (track.brief.plain(), tuple(track.told.items()), tuple(sorted(track.listed)))
-            for track in self._tracks.values()
+        tracks, closed = (
+            tuple(
+                (track.brief.plain(), tuple(track.told.items()), tuple(sorted(track.listed)))
+                for track in some.values()
+            )
+            for some in (self._tracks, self._closed)
         )
-        return self.forgotten, tracks
+        return self.forgotten, tracks, closed
+
+    def _end(self, signal_id: str) -> Track | None:
+        track = self._tracks.pop(signal_id, None)
+        if track is not None:
+            self._unlink(track)
+            track.causes = ()
+        return track
 
     def _unlink(self, track: Track) -> None:
         for cause in track.causes:
@@ -101,6 +126,13 @@ class Tracks:
             ids.pop(track.brief.id)
             if not ids:
                 del self._sources[cause]
+
+
+def _told(plain: Any) -> dict[str, Told]:
+    return {
+        name: (tuple(ids), severity, path, tuple(labels))
+        for name, (ids, severity, path, labels) in plain
+    }
 
 
 def _labels(brief: Brief, rule: InhibitConfig) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from operators.model.streams import EVENT_STREAMS, VALUE_TYPES, topic
-from sinks.kafka_headers import GENERATION, GENERATION_TS, PUBLISHED, SEQ, ns_of
+from sinks.kafka_headers import GENERATION, GENERATION_TS, LATE, PUBLISHED, SEQ, ns_of
 from sinks.published import Published
 
 STREAM_OF: Final = {topic(stream): stream for stream in VALUE_TYPES}
@@ -46,4 +46,5 @@ def published_of(
         ts_event=ns_of(headers["ce_time"].decode()),
         ts_published_ns=int(headers.get(PUBLISHED, ts_ms * 1_000_000)),
         value=value,
+        late=headers.get(LATE) == b"true",
     )

@@ -79,6 +79,7 @@ def update(message: Published, ts_relayed_ns: int, *, is_state: bool) -> Frame:
             "ts_published_ns": str(message.ts_published_ns),
             "ts_relayed_ns": str(ts_relayed_ns),
         }
+        | ({"late": True} if message.late else {})
     )
     text = b'%b,"data":%b}' % (head[:-1], message.value)
     return frame(text, message.key if is_state else None)

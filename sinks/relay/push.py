@@ -163,7 +163,8 @@ class PushPartition(StatefulSinkPartition[object, dict[str, Any]]):
     def snapshot(self) -> dict[str, Any]:
         """The newest event messages, as plain data."""
         kept = tuple(
-            (m.stream, m.root, m.seq, m.ts_event, m.ts_published_ns, m.value) for m in self._kept
+            (m.stream, m.root, m.seq, m.ts_event, m.ts_published_ns, m.value, m.late)
+            for m in self._kept
         )
         generation = self._config.generation
         return {"version": self.STATE_VERSION, "generation": generation, "kept": kept}

@@ -35,6 +35,8 @@ OUTDATED: Final = 4510
 
 _LENGTH: Final = struct.Struct(">I")
 _KINDS: Final = [str, int, str, str, int, int, int]
+_KINDS_LATE: Final = [*_KINDS, bool]
+"""A worker of an earlier version does not say whether its feed is late."""
 
 Positions = dict[str, dict[str, int]]
 """Generation → `stream/root` → last seq that is known."""
@@ -126,6 +128,7 @@ def _head(message: Published) -> bytes:
             message.seq,
             message.ts_event,
             message.ts_published_ns,
+            message.late,
         ]
     )
 
@@ -141,11 +144,12 @@ def _piece(frame: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _message(head: Any, value: bytes) -> Published:
-    if not isinstance(head, list) or [type(one) for one in head] != _KINDS:
+    if not isinstance(head, list) or [type(one) for one in head] not in (_KINDS, _KINDS_LATE):
         raise ValueError("expected a head of generation, its time, stream, root, seq and two times")
-    generation, generation_ts_ms, stream, root, seq, ts_event, ts_published_ns = head
+    generation, generation_ts_ms, stream, root, seq, ts_event, ts_published_ns, *late = head
     message = Published(
-        generation, generation_ts_ms, stream, root, seq, ts_event, ts_published_ns, value
+        *(generation, generation_ts_ms, stream, root, seq, ts_event, ts_published_ns, value),
+        late=late == [True],
     )
     if message.stream not in VALUE_TYPES:
         raise ValueError("expected one of our streams")

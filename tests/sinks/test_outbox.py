@@ -1,11 +1,14 @@
 import pickle
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.model.errors import DeliveryError, StateError
-from sinks.outbox import Outbox, entry
+from operators.model.streams import SIGNALS, Message
+from sinks.outbox import Outbox, entry, entry_of
+from tests.sinks.messages import SIGNAL
 
 
 def item(seq, root="ES", value=None):
@@ -164,3 +167,13 @@ def test_whatever_happens_the_topic_holds_each_message_once_and_in_order(steps, 
     worker.write(len(tape))
     worker.deliver(len(tape), known=True)
     assert worker.topic == tape
+
+
+def test_lateness_waits_along_and_changes_no_digest():
+    message = Message(SIGNALS, "ES", 1, SIGNAL, late=True)
+    outbox = Outbox()
+    outbox.accept(entry_of(message))
+    (found,) = Outbox(outbox.snapshot()).first(9, 10**9)
+    assert found == entry_of(message)
+    assert found.late
+    assert found.digest == entry_of(replace(message, late=False)).digest

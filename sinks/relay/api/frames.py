@@ -114,6 +114,7 @@ def _data_frames() -> tuple[Schema, ...]:
         "prev_seq": SEQ,
         "ts_published_ns": NS,
         "ts_relayed_ns": NS,
+        "late": {"const": True, "description": "Its feed was late; left out where it was not."},
         "data": value_form(),
     }
     values = {"type": "array", "items": value_form()}
@@ -123,7 +124,7 @@ def _data_frames() -> tuple[Schema, ...]:
             "The newest messages of an event channel, the current value of a state channel.",
             place | {"data": values},
         ),
-        frame("update", "One message, as on its topic.", update),
+        frame("update", "One message, as on its topic.", update, ("late",)),
         frame(
             "heartbeat",
             "Nothing else came: the last seq of what is subscribed.",

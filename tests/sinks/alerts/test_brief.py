@@ -29,3 +29,12 @@ def test_a_price_has_the_decimals_of_its_tick():
     assert price_shown(5_000_375_000_000, 250_000_000) == "5000.375"
     assert price_shown(17_000_000_000_000, None) == "17000"
     assert price_shown(-500_000_000, 10_000_000) == "-0.50"
+
+
+def test_a_brief_says_whether_it_is_old_news():
+    assert brief_of(replace(SIGNAL, delayed=True), "info", late=True).delayed
+    assert brief_of(SIGNAL, "info", late=True).late
+    plain = brief_of(SIGNAL, "info").plain()
+    # A journal may be older than these fields.
+    del plain["delayed"], plain["late"]
+    assert brief_of_plain(plain) == brief_of(SIGNAL, "info")

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from sinks.alerts.feed_health import GAPS_MAX, BadFeedConfig, FeedHealth
 from tests.sinks.alerts.notices import brief
 from tests.sinks.alerts.signals import gap, status
@@ -42,3 +46,21 @@ def test_the_open_gaps_are_bounded():
     for number in range(GAPS_MAX + 10):
         health.on_gap(gap(0, instrument_id=number).value)
     assert len(health.snapshot()["gaps"]) == GAPS_MAX
+
+
+def test_a_feed_that_calls_itself_late_is_bad_for_alerts():
+    health = FeedHealth(BadFeedConfig())
+    given = status(0, lag_ms=1).value
+    health.on_status(replace(given, late=True))
+    assert health.is_bad_for(brief())
+    health.on_status(given)
+    assert not health.is_bad_for(brief())
+
+
+@pytest.mark.parametrize(
+    "state", ["authenticating", "snapshot", "replaying", "waiting", "delayed", "closed", "failed"]
+)
+def test_a_feed_that_is_not_live_is_bad_for_alerts(state):
+    health = FeedHealth(BadFeedConfig())
+    health.on_status(status(0, state).value)
+    assert health.is_bad_for(brief())

@@ -1,5 +1,6 @@
 import pickle
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -254,6 +255,60 @@ def test_a_retraction_follows_its_alert_whatever_the_hour_or_budget():
     assert told(p, signal(101, change="retracted", revision=3)) == []
 
 
+def test_a_retraction_after_the_end_follows_its_alert_too():
+    p = policy()
+    ended = [signal(0), signal(40, change="closed", revision=2)]
+    assert told(p, *ended) == [("alert", "desk", "a")]
+    again = policy(state=pickle.loads(pickle.dumps(p.snapshot())))
+    for one in (p, again):
+        taken_back = signal(100, change="retracted", revision=3)
+        assert told(one, taken_back) == [("retracted", "desk", "a")]
+        assert told(one, signal(101, change="retracted", revision=4)) == []
+
+
+def test_a_retraction_after_the_end_follows_an_alert_that_told_of_the_end():
+    p = policy("group_wait_s = 60")
+    assert told(p, signal(0), signal(40, change="closed", revision=2)) == []
+    assert told(p, tick(60)) == [("alert", "desk", "a")]
+    assert told(p, signal(100, change="retracted", revision=3)) == [("retracted", "desk", "a")]
+
+
+def test_what_was_closed_is_not_reminded_of():
+    p = policy("repeat_interval_s = 60")
+    told(p, signal(0), signal(5, change="closed", revision=2))
+    assert told(p, tick(100)) == []
+
+
+def test_a_signal_made_from_history_is_never_told():
+    p = policy("", "[bad_feed]\ninhibit = false")
+    assert told(p, signal(0, delayed=True), signal(5, delayed=True, strength="EXTREME")) == []
+    assert held(p) == {"delayed": 2}
+    assert adds_up(p)
+    # One that was told live is heard of to its end.
+    assert told(p, signal(10, "b"), signal(20, "b", delayed=True, change="retracted")) == [
+        ("alert", "desk", "b"),
+        ("retracted", "desk", "b"),
+    ]
+
+
+def late(message):
+    """The same, delivered while its feed was late."""
+    return replace(message, late=True)
+
+
+def test_what_is_delivered_late_is_held_back_until_a_revision_is_in_time():
+    p = policy()
+    assert told(p, late(signal(0))) == []
+    assert held(p) == {"late": 1}
+    assert told(p, signal(5, revision=2)) == [("alert", "desk", "a")]
+    assert adds_up(p)
+
+
+def test_whoever_wants_alerts_of_bad_feeds_gets_late_ones():
+    p = policy("", "[bad_feed]\ninhibit = false")
+    assert told(p, late(signal(0))) == [("alert", "desk", "a")]
+
+
 def test_what_is_retracted_before_it_was_told_is_not_told():
     p = policy("group_wait_s = 2", receivers=receiver("desk", "digest_s = 60"))
     assert told(p, signal(0), signal(1, change="retracted", revision=2), tick(10)) == []
@@ -294,7 +349,7 @@ def test_what_stays_open_is_repeated():
 
 def test_a_state_of_another_version_is_refused():
     state = policy().snapshot() | {"version": 99}
-    with pytest.raises(StateError, match=r"version was 99 .*expected 1"):
+    with pytest.raises(StateError, match=r"version was 99 .*expected 2"):
         policy(state=state)
 
 

@@ -1,6 +1,6 @@
 from sinks.alerts.match import Match
 from sinks.alerts.policy_config import InhibitConfig
-from sinks.alerts.tracks import TRACKS_MAX, Tracks
+from sinks.alerts.tracks import CLOSED_MAX, TRACKS_MAX, Tracks
 from tests.sinks.alerts.notices import brief
 
 RULES = (InhibitConfig(source=Match(kind=("sweep",)), target=Match(kind=("pressure", "sweep"))),)
@@ -38,3 +38,26 @@ def test_the_oldest_makes_room_and_is_counted():
     assert len(tracks) == TRACKS_MAX
     assert tracks.forgotten == 5
     assert tracks.get("s4") is None
+
+
+def test_closed_signals_are_kept_apart_and_only_so_many():
+    tracks = Tracks(())
+    for number in range(CLOSED_MAX + 2):
+        tracks.update(brief(str(number)))
+        assert tracks.close(str(number)) is not None
+    assert len(tracks) == 0
+    assert tracks.closed("1") is None
+    assert tracks.closed("2") is not None
+    again = Tracks((), tracks.snapshot())
+    assert again.snapshot() == tracks.snapshot()
+    assert tracks.end("2") is not None
+    assert tracks.end("2") is None
+    assert tracks.close("never") is None
+
+
+def test_a_closed_signal_inhibits_nothing():
+    tracks = Tracks(RULES)
+    tracks.update(brief("a"))
+    assert tracks.inhibits(brief("b", kind="pressure"))
+    tracks.close("a")
+    assert not tracks.inhibits(brief("b", kind="pressure"))

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from operators.model.streams import PRESSURE, SIGNALS, Message, topic
 from sinks.kafka_config import KafkaConfig
 from sinks.kafka_headers import headers
-from sinks.outbox import entry
+from sinks.outbox import entry, entry_of
 from sinks.published import published
 from sinks.relay.kafka_record import published_of
 from tests.sinks.messages import SIGNAL
@@ -52,3 +54,14 @@ def test_what_is_no_message_of_ours_is_refused(change):
     name, key = change.get("name", topic(SIGNALS)), change.get("key", b"ES")
     with pytest.raises(ValueError, match=r"was|expected|invalid|Invalid"):
         published_of(name, key, change.get("value", item.value), head, 1)
+
+
+def test_what_was_delivered_late_says_so_and_nothing_else_does():
+    late = replace(MESSAGE, late=True)
+    head = dict(headers(entry_of(late), CONFIG, 9))
+    assert head["ifd-late"] == b"true"
+    found = published_of(topic(SIGNALS), b"ES", entry_of(late).value, head, 1)
+    assert found == published(late, "g1", 5, 9)
+    assert found.late
+    assert "ifd-late" not in record()[2]
+    assert entry_of(late).digest == entry_of(MESSAGE).digest

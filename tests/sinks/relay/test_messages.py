@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
@@ -63,3 +65,13 @@ def test_values_of_every_stream_pass_unchanged(message):
 def test_names_of_keys_are_read_back():
     for key in (("signals", "ES"), ("status", "a/b")):
         assert messages.key_of(messages.name_of(key)) == key
+
+
+def test_what_was_delivered_late_says_so_beside_its_value():
+    message = replace(EXAMPLES[0], late=True)
+    one = published(message, "g1", 5, 6)
+    frame = orjson.loads(messages.update(one, 7, is_state=message.seq == 0).text)
+    assert frame.pop("late") is True
+    in_time = messages.update(replace(one, late=False), 7, is_state=message.seq == 0)
+    assert frame == orjson.loads(in_time.text)
+    valid(messages.update(one, 7, is_state=False).text, "update")

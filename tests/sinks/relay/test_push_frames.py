@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -114,3 +115,12 @@ def test_what_is_gone_comes_back():
     for other in ("[]", '{"op":"gone"}', cut, swapped, "x"):
         with pytest.raises(ValueError, match=r"expected|unexpected|JSON"):
             gone_of(other)
+
+
+def test_lateness_comes_along_and_need_not_be_said():
+    late = replace(ONE, late=True)
+    (frame,) = frames([late, ONE])
+    assert [one.late for one in messages_of(frame)] == [True, False]
+    assert not messages_of(packed(["g", 1, "signals", "ES", 3, 4, 5]))[0].late
+    with pytest.raises(ValueError, match="expected a head"):
+        messages_of(packed(["g", 1, "signals", "ES", 3, 4, 5, 1]))
