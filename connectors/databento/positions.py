@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.databento import positions_kernel as kernel
-from connectors.databento.positions_kernel import COUNT, FLOOR, HASH, KEY, TS
+from connectors.databento.positions_kernel import COUNT, HASH, KEY, TS
 from operators.model.errors import FeedError, StateError
 from operators.model.records import NS_PER_S, RTYPE_STATISTICS, MboBatch
 
@@ -16,11 +16,11 @@ REPLAY_NS_MAX: Final = 8 * 86_400 * NS_PER_S
 INSTRUMENTS_MAX: Final = 1_000_000
 
 _SLOTS: Final = 1024
+_SLOTS_EACH: Final = 4
+"""At least so many slots an instrument: where more are full, searching costs more than memory."""
 _TS_RECV: Final = slice(16, 24)
 _TS_IN_DELTA: Final = slice(52, 56)
-_ENTRY_DTYPE: Final = np.dtype(
-    [("id", "<u4"), ("count", "<u4"), ("ts", "<u8"), ("hash", "<u8"), ("floor", "<u8")]
-)
+_ENTRY_DTYPE: Final = np.dtype([("id", "<u4"), ("count", "<u4"), ("ts", "<u8"), ("hash", "<u8")])
 _COUNT_MAX: Final = 2**32 - 1
 
 RareKey = tuple[int, int]
@@ -30,14 +30,15 @@ RarePosition = tuple[int, int, int]
 
 
 class Positions:
-    """What was delivered of one feed. State: 40 to 160 bytes an instrument, 1 M instruments.
+    """What was delivered of one feed. State: 128 to 256 bytes an instrument, 1 M instruments.
 
     The position of an instrument is the newest ts_event delivered of it, the number of its records
     since the first one at that instant, and their rolling hash. Records of an event still open
     count: they are on the tape. A record that goes back in time, or whose ts_event is impossible,
     counts with those it follows; so a position is a place in the instrument's order of records,
-    whatever their times. Records of a snapshot are none of that order. Of an instrument that had
-    nothing but a snapshot, the snapshot's ts_recv is kept: what was received up to then is in it.
+    whatever their times. Records of a snapshot are none of that order: they take the place of all
+    before them, and their ts_recv is kept until something follows, since all received up to then is
+    in them.
 
     While a replay is under way (`replay_began` to `replay_ended`) the places of the channels stay
     what they were when it began, since a replay may give all of one instrument before the first
@@ -106,10 +107,10 @@ class Positions:
             FeedError: more instruments than allowed.
         """
         words = as_words(rows)
-        row = self._note(words, 0)
-        while row < words.shape[0]:
+        done = self._note(words)
+        while done < words.shape[0]:
             self._grow()
-            row = self._note(words, row)
+            done += self._note(words[done:])
 
     def note_rare(self, rtype: int, instrument_id: int, ts_event: int, raw: bytes) -> None:
         """Note a definition, status or statistic as delivered; `raw` is the record, v3."""
@@ -149,7 +150,7 @@ class Positions:
         self._settled = None
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain copy: 32 bytes an instrument, in the order of ids."""
+        """Plain copy: 24 bytes an instrument, in the order of ids."""
         return {
             "version": self.STATE_VERSION,
             "tallies": tuple(int(each) for each in self._tallies),
@@ -192,15 +193,16 @@ class Positions:
             self._settled = _channels_of(state["settled"])
         self._rare = {(each[0], each[1]): tuple(each[2:]) for each in state["rare"]}
 
-    def _note(self, words: NDArray[np.uint64], start: int) -> int:
-        limit = min(self._table.shape[0] // 2, self._instruments_max)
+    def _note(self, words: NDArray[np.uint64]) -> int:
+        limit = min(self._table.shape[0] // _SLOTS_EACH, self._instruments_max)
         tables = (self._table, self._channels, self._anchors, self._tallies)
-        return int(kernel.note(words, start, limit, *tables))
+        return int(kernel.note(words, limit, *tables))
 
     def _grow(self) -> None:
         """Make room: forget what no replay reaches, else take a table twice as large."""
         oldest = max(self.newest_ns - REPLAY_NS_MAX, 0)
-        reachable = np.maximum(self._table[:, TS], self._table[:, FLOOR]) >= np.uint64(oldest)
+        since_snapshot = self._table[:, COUNT] == 0
+        reachable = np.where(since_snapshot, self._table[:, HASH], self._table[:, TS]) >= oldest
         used = self._table[:, KEY] != 0
         entries = _entries(self._table[used & reachable])
         if entries.size >= self._instruments_max:
@@ -236,7 +238,7 @@ def rare_chained(chain: int, rtype: int, raw: bytes) -> int:
 
 def _slots_for(entries: int) -> int:
     slots = _SLOTS
-    while entries > slots // 2:
+    while entries > slots // _SLOTS_EACH:
         slots *= 2
     return slots
 
@@ -246,7 +248,6 @@ def _entries(table: NDArray[np.uint64]) -> NDArray[np.void]:
     entries["id"] = table[:, KEY] - np.uint64(1)
     entries["count"] = np.minimum(table[:, COUNT], np.uint64(_COUNT_MAX))
     entries["ts"], entries["hash"] = table[:, TS], table[:, HASH]
-    entries["floor"] = table[:, FLOOR]
     return entries
 
 
@@ -259,7 +260,7 @@ def _table_of(entries: NDArray[np.void], slots: int) -> NDArray[np.uint64]:
     rows = np.empty((entries.size, kernel.COLUMNS), np.uint64)
     rows[:, KEY] = entries["id"].astype(np.uint64) + np.uint64(1)
     rows[:, TS], rows[:, COUNT] = entries["ts"], entries["count"]
-    rows[:, HASH], rows[:, FLOOR] = entries["hash"], entries["floor"]
+    rows[:, HASH] = entries["hash"]
     table = np.zeros((slots, kernel.COLUMNS), np.uint64)
     kernel.enter(rows, table)
     return table

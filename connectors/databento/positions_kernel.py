@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 WORDS: Final = 7
 """64-bit words of a market-by-order record."""
 
-KEY, TS, COUNT, HASH, FLOOR = range(5)
+KEY, TS, COUNT, HASH = range(4)
 """Columns of the table of instruments: id + 1; newest ts_event delivered; records delivered since
-the first one at it; their rolling hash; ts_recv of a snapshot after which nothing was delivered."""
-COLUMNS: Final = 5
+the first one at it; their rolling hash. Where nothing was delivered since a snapshot, TS and COUNT
+are 0 and HASH is the snapshot's ts_recv."""
+COLUMNS: Final = 4
+
+BLOCK: Final = 128
+"""Records whose instruments are looked up together, a power of two."""
 
 CHANNEL_SLOTS: Final = 1024
 CHANNELS_MAX: Final = 256
@@ -96,6 +100,11 @@ def _mixed(word: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
+def _rotated(word: np.uint64, bits: int) -> np.uint64:
+    return (word << np.uint64(bits)) | (word >> np.uint64(64 - bits))
+
+
+@njit(cache=True)
 def chained(chain: np.uint64, words: NDArray[np.uint64], row: int) -> np.uint64:
     """Rolling hash `chain` continued by what the exchange said in a record.
 
@@ -103,86 +112,110 @@ def chained(chain: np.uint64, words: NDArray[np.uint64], row: int) -> np.uint64:
     replay may be served from another capture.
     """
     said = words[row, 4] & ~(_BAD_TS_RECV << np.uint64(32))
+    # Rotated, so that what differs at the end of a word does not meet the same of another there.
     total = (
-        _mixed(words[row, 0] >> np.uint64(16)) * _GOLDEN
-        + _mixed(words[row, 1]) * np.uint64(0xBF58476D1CE4E5B9)
-        + _mixed(words[row, 2]) * np.uint64(0x94D049BB133111EB)
-        + _mixed(words[row, 3]) * np.uint64(0xFF51AFD7ED558CCD)
-        + _mixed(said) * np.uint64(0xC4CEB9FE1A85EC53)
+        words[row, 1] * np.uint64(0xBF58476D1CE4E5B9)
+        + _rotated(words[row, 2], 13) * np.uint64(0x94D049BB133111EB)
+        + _rotated(words[row, 3], 27) * np.uint64(0xFF51AFD7ED558CCD)
+        + _rotated(said, 41) * np.uint64(0xC4CEB9FE1A85EC53)
+        + (words[row, 0] >> np.uint64(16)) * _GOLDEN
         + (words[row, 6] >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
     )
-    return _mixed((chain ^ total) * np.uint64(0xA0761D6478BD642F) + _ONE)
+    return _mixed((chain ^ _mixed(total)) * np.uint64(0xA0761D6478BD642F) + _ONE)
+
+
+@njit(cache=True)
+def _locate(
+    words: NDArray[np.uint64],
+    limit: np.uint64,
+    table: NDArray[np.uint64],
+    tallies: NDArray[np.uint64],
+    slots: NDArray[np.uint64],
+) -> int:
+    """Enter new instruments; the slots of some records, and of how many.
+
+    A loop of its own: nothing in it waits for anything, so that memory is read ahead.
+    """
+    for row in range(words.shape[0]):
+        key = (words[row, 0] >> np.uint64(32)) + _ONE
+        slot = slot_of(table, key)
+        if table[slot, KEY] == _ZERO:
+            if tallies[USED] >= limit:
+                return row
+            table[slot, KEY] = key
+            tallies[USED] += _ONE
+        slots[row] = slot
+    return words.shape[0]
 
 
 @njit(cache=True)
 def note(
     words: NDArray[np.uint64],
-    start: int,
     limit: int,
     table: NDArray[np.uint64],
     channels: NDArray[np.uint64],
     anchors: NDArray[np.uint64],
     tallies: NDArray[np.uint64],
 ) -> int:
-    """Note records from `start` on as delivered; the row at which the table must first grow.
+    """Note records as delivered; the row at which the table must first grow, or their number.
 
     Args:
         words: shape (rows, 7), uint64, read-only.
-        start: first row to note.
-        limit: instruments that the table may hold, at most half its slots.
+        limit: instruments that the table may hold, fewer than its slots.
         table: shape (slots, COLUMNS), uint64; written.
         channels: shape (CHANNEL_SLOTS, 2), uint64: key, newest ts_event; written.
         anchors: shape (ANCHORS,), uint64: a ring; written.
         tallies: shape (TALLIES,), uint64; written.
     """
-    newest = tallies[NEWEST]
+    newest, unplaced, unfollowed = tallies[NEWEST], _ZERO, _ZERO
     ring = np.uint64(ANCHORS)
     anchor_due = _ZERO
     if tallies[ANCHORED] > _ZERO:
         anchor_due = anchors[(tallies[ANCHORED] - _ONE) % ring] + np.uint64(ANCHOR_NS)
-    key, slot = _ZERO, _ZERO
-    channel, channel_slot = _ZERO, _ZERO
-    stop = words.shape[0]
-    for row in range(start, words.shape[0]):
-        head, said = words[row, 0], words[row, 4]
-        if (head >> np.uint64(32)) + _ONE != key:
-            key = (head >> np.uint64(32)) + _ONE
-            slot = slot_of(table, key)
-            if table[slot, KEY] == _ZERO:
-                if tallies[USED] >= np.uint64(limit):
-                    stop = row
-                    break
-                table[slot, KEY] = key
-                tallies[USED] += _ONE
-        ts_recv = received(said, words[row, 5])
+    slots = np.empty(BLOCK, np.uint64)
+    located = 0
+    for row in range(words.shape[0]):
+        if row == located:
+            located += _locate(words[row : row + BLOCK], np.uint64(limit), table, tallies, slots)
+            if row == located:
+                break
+        head, said, slot = words[row, 0], words[row, 4], slots[row % BLOCK]
         if is_snapshot(said):
-            table[slot, FLOOR] = max(table[slot, FLOOR], ts_recv)
+            # Marked as no time of receipt, since it is the time at which the snapshot was made.
+            ts_recv = words[row, 5] if words[row, 5] < _SIGN else _ZERO
+            if table[slot, COUNT] == _ZERO:
+                ts_recv = max(ts_recv, table[slot, HASH])
+            table[slot, TS], table[slot, COUNT], table[slot, HASH] = _ZERO, _ZERO, ts_recv
             continue
+        ts_recv = received(said, words[row, 5])
         ts = happened(words[row, 1], ts_recv)
-        tallies[UNPLACED] += np.uint64(ts == _ZERO)
-        if ts > table[slot, TS]:
-            table[slot, TS], table[slot, COUNT], table[slot, HASH] = ts, _ZERO, _ZERO
-        table[slot, COUNT] += _ONE
-        table[slot, HASH] = chained(table[slot, HASH], words, row)
-        table[slot, FLOOR] = _ZERO
+        unplaced += np.uint64(ts == _ZERO)
+        if ts > table[slot, TS] or table[slot, COUNT] == _ZERO:
+            table[slot, TS], table[slot, COUNT] = ts, _ONE
+            table[slot, HASH] = chained(_ZERO, words, row)
+        else:
+            table[slot, COUNT] += _ONE
+            table[slot, HASH] = chained(table[slot, HASH], words, row)
         if ts > newest:
             newest = ts
             if ts >= anchor_due:
                 anchors[tallies[ANCHORED] % ring] = ts
                 tallies[ANCHORED] += _ONE
                 anchor_due = ts + np.uint64(ANCHOR_NS)
-        if channel_key(head, said) != channel:
-            channel = channel_key(head, said)
-            channel_slot = slot_of(channels, channel)
-            if channels[channel_slot, 0] == _ZERO and tallies[CHANNELS] < np.uint64(CHANNELS_MAX):
-                channels[channel_slot, 0] = channel
-                tallies[CHANNELS] += _ONE
-        if channels[channel_slot, 0] == channel:
-            channels[channel_slot, 1] = max(channels[channel_slot, 1], ts)
-        else:
-            tallies[UNFOLLOWED] += _ONE
+        # Looked up for every record: whether it is the last one's channel cannot be predicted.
+        channel = channel_key(head, said)
+        at = slot_of(channels, channel)
+        if channels[at, 0] != channel:
+            if tallies[CHANNELS] >= np.uint64(CHANNELS_MAX):
+                unfollowed += _ONE
+                continue
+            channels[at, 0] = channel
+            tallies[CHANNELS] += _ONE
+        channels[at, 1] = max(channels[at, 1], ts)
     tallies[NEWEST] = newest
-    return stop
+    tallies[UNPLACED] += unplaced
+    tallies[UNFOLLOWED] += unfollowed
+    return located
 
 
 @njit(cache=True)

@@ -49,12 +49,11 @@ class Seam:
         positions.replay_began()
         self._positions = positions
         self._start_ns = start_ns
-        own = positions.table()
-        self._table = np.zeros((own.shape[0], kernel.COLUMNS), np.uint64)
-        self._table[:, : own.shape[1]] = own
-        placed = own[:, COUNT] != 0
-        self._table[~placed, kernel.PHASE] = kernel.PAST
-        expected = placed & (own[:, TS] >= np.uint64(start_ns))
+        self._table = positions.table()
+        self._runs = np.zeros(self._table.shape[0], np.uint64)
+        placed = self._table[:, COUNT] != 0
+        self._table[~placed, COUNT] = kernel.FLOORED
+        expected = placed & (self._table[:, TS] >= np.uint64(start_ns))
         self._channels = _windows(positions.channels(), start_ns)
         self._tallies = np.zeros(kernel.TALLIES, np.uint64)
         self._tallies[kernel.PENDING] = expected.sum()
@@ -135,7 +134,7 @@ class Seam:
             return rows
         if self._keep.size < rows.size:
             self._keep = np.empty(rows.size, np.bool_)
-        tables = (self._table, self._channels, self._tallies, self._broken, self._keep)
+        tables = (self._table, self._runs, self._channels, self._tallies, self._broken, self._keep)
         kept = kernel.accept(as_words(rows), np.uint64(self._start_ns), *tables)
         if kept == rows.size:
             return rows
@@ -206,7 +205,7 @@ class Seam:
     def _missing(self) -> list[int]:
         """Instruments whose records at the position have not all been replayed."""
         table = self._table
-        wanted = (table[:, kernel.PHASE] != kernel.PAST) & (table[:, TS] >= self._start_ns)
+        wanted = (table[:, COUNT] & ~kernel.FLOORED != 0) & (table[:, TS] >= self._start_ns)
         found = table[wanted & (table[:, KEY] != 0), KEY]
         return sorted({int(key) - 1 for key in found} | {each for _, each in self._rare_pending})
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from connectors.databento.positions_kernel import (
     COUNT,
-    FLOOR,
     HASH,
     KEY,
     TS,
@@ -20,13 +19,11 @@ from connectors.databento.positions_kernel import (
     slot_of,
 )
 
-RUN, PHASE = 5, 6
-"""Columns beside those of the table of instruments: hash of the repeated records at the position;
-how far the replay has come. COUNT counts down here."""
-COLUMNS: Final = 7
-
-BEFORE, AT, PAST = (np.uint64(phase) for phase in range(3))
-"""Phases: no record at the position yet; some of them; all of them, or none to come."""
+# In the table of instruments COUNT is here what is still to come of a position: 0 once nothing is.
+AT: Final = np.uint64(1 << 63)
+"""Bit of COUNT: the first record at the position has come."""
+FLOORED: Final = np.uint64(1 << 62)
+"""Bit of COUNT: HASH is the ts_recv of a snapshot after which nothing was delivered."""
 
 PENDING, REPEATED, FIRST, DISORDER, SHORT, BROKEN = range(6)
 """Indices into tallies: instruments whose records at the position are still to come; records
@@ -47,6 +44,7 @@ def accept(
     words: NDArray[np.uint64],
     start_ns: np.uint64,
     table: NDArray[np.uint64],
+    runs: NDArray[np.uint64],
     channels: NDArray[np.uint64],
     tallies: NDArray[np.uint64],
     broken: NDArray[np.uint64],
@@ -57,7 +55,8 @@ def accept(
     Args:
         words: shape (rows, 7), uint64, read-only.
         start_ns: ts_event from which the replay was asked for.
-        table: shape (slots, COLUMNS), uint64; written.
+        table: shape (slots, 4), uint64: the table of instruments; written.
+        runs: shape (slots,), uint64: hash of what was repeated at each position; written.
         channels: shape (CHANNEL_SLOTS, 3), uint64: key, newest ts_event delivered, and the instant
             before which an undelivered record is alarming.
         tallies: shape (TALLIES,), uint64; written.
@@ -65,9 +64,8 @@ def accept(
             for the first n that do not fit.
         keep: shape (at least rows,), bool; written.
     """
-    kept = 0
+    kept, first, disorder = 0, tallies[FIRST], tallies[DISORDER]
     key, slot = _ZERO, _ZERO
-    channel, channel_slot = _ZERO, _ZERO
     for row in range(words.shape[0]):
         head, said = words[row, 0], words[row, 4]
         keep[row] = True
@@ -80,46 +78,45 @@ def accept(
         ts_recv = received(said, words[row, 5])
         ts = happened(words[row, 1], ts_recv)
         if ts != _ZERO:
-            tallies[FIRST] = min(tallies[FIRST], ts)
+            first = min(first, ts)
         if table[slot, KEY] == key:
-            fault = 0
-            if table[slot, PHASE] != PAST:
-                if ts > table[slot, TS]:
-                    if table[slot, PHASE] == AT or table[slot, TS] >= start_ns:
-                        fault = FEWER
-                    table[slot, PHASE] = PAST
-                elif ts != _ZERO or table[slot, TS] >= start_ns:
-                    # A record without its time is told by its place, where that is replayed.
-                    keep[row] = False
-                    if table[slot, PHASE] == AT or ts == table[slot, TS]:
-                        table[slot, PHASE] = AT
-                        table[slot, RUN] = chained(table[slot, RUN], words, row)
-                        table[slot, COUNT] -= _ONE
-                        if table[slot, COUNT] == _ZERO:
-                            table[slot, PHASE] = PAST
-                            tallies[PENDING] -= np.uint64(table[slot, TS] >= start_ns)
-                            if table[slot, RUN] != table[slot, HASH]:
-                                fault = OTHER
-            elif ts != _ZERO and ts < table[slot, TS]:
-                fault = BEHIND
-            if keep[row] and ts_recv != _ZERO and ts_recv <= table[slot, FLOOR]:
+            left, position_ns, fault = table[slot, COUNT], table[slot, TS], 0
+            if left == _ZERO:
+                if ts < position_ns and ts != _ZERO:
+                    fault = BEHIND
+            elif left == FLOORED:
+                keep[row] = ts_recv == _ZERO or ts_recv > table[slot, HASH]
+            elif ts > position_ns:
+                if left & AT != _ZERO or position_ns >= start_ns:
+                    fault = FEWER
+                table[slot, COUNT] = _ZERO
+            elif ts != _ZERO or position_ns >= start_ns:
+                # A record without its time is told by its place, where that is replayed.
                 keep[row] = False
+                if left & AT != _ZERO or ts == position_ns:
+                    left = (left | AT) - _ONE
+                    runs[slot] = chained(runs[slot], words, row)
+                    if left == AT:
+                        left = _ZERO
+                        tallies[PENDING] -= np.uint64(position_ns >= start_ns)
+                        if runs[slot] != table[slot, HASH]:
+                            fault = OTHER
+                    table[slot, COUNT] = left
             if fault != 0:
-                at = tallies[BROKEN]
-                if at < np.uint64(broken.shape[0]):
-                    broken[at, 0] = key - _ONE
-                    broken[at, 1] = np.uint64(fault)
-                    broken[at, 2] = table[slot, COUNT]
+                if tallies[BROKEN] < np.uint64(broken.shape[0]):
+                    broken[tallies[BROKEN], 0] = key - _ONE
+                    broken[tallies[BROKEN], 1] = np.uint64(fault)
+                    broken[tallies[BROKEN], 2] = left & ~AT
                 tallies[BROKEN] += _ONE
-        if not keep[row]:
-            continue
+            if not keep[row]:
+                continue
         kept += 1
-        if channel_key(head, said) != channel:
-            channel = channel_key(head, said)
-            channel_slot = slot_of(channels, channel)
-        if ts != _ZERO and ts < channels[channel_slot, 1]:
-            tallies[DISORDER] = max(tallies[DISORDER], channels[channel_slot, 1] - ts)
-            if ts < channels[channel_slot, 2]:
+        # A channel unknown so far has a free slot, with nothing in it.
+        at = slot_of(channels, channel_key(head, said))
+        if ts < channels[at, 1] and ts != _ZERO:
+            disorder = max(disorder, channels[at, 1] - ts)
+            if ts < channels[at, 2]:
                 tallies[SHORT] = _ONE
+    tallies[FIRST], tallies[DISORDER] = first, disorder
     tallies[REPEATED] += np.uint64(words.shape[0] - kept)
     return kept

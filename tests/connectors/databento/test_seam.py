@@ -170,14 +170,14 @@ def test_a_record_without_its_time_is_told_by_its_place():
 
 
 def test_records_of_a_snapshot_pass_untouched():
-    old = Row(1, START_NS - 99, 3, flags=F_SNAPSHOT, recv=START_NS + 9)
+    old = Row(1, START_NS - 99, 3, flags=F_SNAPSHOT | F_BAD_TS_RECV, recv=START_NS + 9)
     seam = resumed(delivered(Row(1, START_NS, 5)))
     assert orders(seam.accept(batch([old, Row(1, START_NS, 5), old]))) == [3, 3]
 
 
 def test_what_is_in_a_snapshot_is_not_taken_again():
     def snapshot(instrument, recv):
-        return Row(instrument, START_NS - 99, 1, flags=F_SNAPSHOT, recv=recv)
+        return Row(instrument, START_NS - 99, 1, flags=F_SNAPSHOT | F_BAD_TS_RECV, recv=recv)
 
     positions = delivered(snapshot(1, START_NS), snapshot(2, START_NS), Row(2, START_NS + 5, 3))
     seam = resumed(positions, 100)
