@@ -2,30 +2,68 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
+import numpy as np
 import pytest
 
-from operators.model.records import MboBatch
+from operators.model.records import F_LAST, MBO_DTYPE, NS_PER_S, RTYPE_MBO, MboBatch
 from simulator.historical.archive import Archive
 from simulator.historical.server import HistoricalConfig, HistoricalServer
-from simulator.simulation import Simulation, SimulationConfig
+from simulator.instruments import InstrumentSpec, universe
 from simulator.tape import TapeForm, reference_records
 
 KEY = "db-" + "h" * 29
 DATASET = "GLBX.MDP3"
+START = 1_775_482_200 * NS_PER_S
+"""Monday 2026-04-06, 13:30 UTC."""
+MIDNIGHT = 1_775_520_000 * NS_PER_S
+"""Tuesday 2026-04-07, 00:00 UTC."""
 
 
-def simulated_archive(config: SimulationConfig) -> Archive:
-    """An archive with a simulated market: definitions, status, records."""
-    simulation = Simulation(config)
+def specs(start_ns: int = START) -> list[InstrumentSpec]:
+    """Two futures of ES and two of NQ: 1001, 1002 and 1003, 1004."""
+    return universe(("ES", "NQ"), 4, start_ns, 0.0)
+
+
+def market(count: int, start_ns: int = START, step_ns: int = 10_000_000, seed: int = 1) -> MboBatch:
+    """Adds, changes and cancels in four books, `count` rows, each an event: no kernel is compiled.
+
+    Several rows now and then share one ts_recv, as those of one packet do.
+    """
+    random = Random(seed)
+    ids = [spec.instrument_id for spec in specs(start_ns)]
+    books: dict[int, dict[int, tuple[bytes, int]]] = {each: {} for each in ids}
+    rows = np.zeros(count, MBO_DTYPE)
+    ts = start_ns
+    for number, row in enumerate(rows):
+        ts += step_ns if random.random() < 0.7 else 0
+        row["instrument_id"] = each = random.choice(ids)
+        book = books[each]
+        action = b"A" if len(book) < 5 else random.choice([b"A", b"M", b"C"])
+        if action == b"A":
+            order_id, side, price = number + 1, random.choice([b"A", b"B"]), 5_000 + number % 50
+            book[order_id] = side, price
+        else:
+            order_id = random.choice(list(book))
+            side, price = book.pop(order_id)
+            if action == b"M":
+                book[order_id] = side, price
+        row["action"], row["order_id"], row["side"] = action, order_id, side
+        row["price"] = price * 10**9
+        row["size"] = 9 if action == b"C" else random.randint(1, 9)
+        row["ts_event"], row["ts_recv"], row["sequence"] = ts - 100_000, ts, number
+    rows["length"], rows["rtype"], rows["publisher_id"] = 14, RTYPE_MBO, 1
+    rows["flags"] = F_LAST
+    return frozen(rows)
+
+
+def archive_of(rows: MboBatch, reference_ns: int = START) -> Archive:
+    """An archive of `rows`, with definitions and status of the four instruments."""
     archive = Archive()
-    for raw in reference_records(simulation.specs, config.start_ns, TapeForm(status=True)):
+    for raw in reference_records(specs(), reference_ns, TapeForm(status=True)):
         archive.add_record(raw)
-    for rows in simulation.opening_rows():
-        archive.add_rows(frozen(rows))
-    for rows in simulation.live_stream(None):
-        assert not isinstance(rows, int)
-        archive.add_rows(frozen(rows))
+    archive.add_rows(rows)
     return archive
 
 

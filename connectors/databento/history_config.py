@@ -22,10 +22,10 @@ class HistoryConfig:
     """Market time that one download covers, more than 0; at most two are on disk at once."""
     attempts_max: int = 8
     """Tries in a row that bring nothing before history is given up, at least 1."""
-    backoff_s: float = 1.0
-    """Longest pause before the second try, more than 0; it doubles, and the real one is random."""
-    backoff_s_max: float = 60.0
-    """Longest pause of all, at least `backoff_s`."""
+    backoff_first_ms: int = 1_000
+    """Bound of the first pause, which chance decides, at least 1; it doubles at each failure."""
+    backoff_most_ms: int = 60_000
+    """Bound of the longest pause, at least `backoff_first_ms`."""
     timeout_s: float = 60.0
     """Silence of the service that ends a try, more than 0."""
     free_bytes_min: int = 1 << 30
@@ -39,13 +39,11 @@ class HistoryConfig:
         for name in ("cost_max_usd", "delay_s", "free_bytes_min"):
             if not 0 <= (value := getattr(self, name)) < float("inf"):
                 raise ValueError(f"{name} must be at least 0, was {value}")
-        for name in ("window_s", "backoff_s", "timeout_s"):
+        for name in ("window_s", "timeout_s"):
             if not 0 < (value := getattr(self, name)) < float("inf"):
                 raise ValueError(f"{name} must be more than 0, was {value}")
         if self.attempts_max < 1:
             raise ValueError(f"attempts_max must be at least 1, was {self.attempts_max}")
-        if not self.backoff_s <= self.backoff_s_max < float("inf"):
-            raise ValueError(
-                f"backoff_s_max must be at least backoff_s ({self.backoff_s}), "
-                f"was {self.backoff_s_max}"
-            )
+        if not 1 <= self.backoff_first_ms <= self.backoff_most_ms:
+            bounds = f"1 to backoff_most_ms ({self.backoff_most_ms})"
+            raise ValueError(f"backoff_first_ms must be {bounds}, was {self.backoff_first_ms}")

@@ -58,8 +58,13 @@ def trouble(error: Exception, gateway: str) -> Trouble:
         text = f"{gateway}: expected a trusted certificate, found none: {_line(error)}"
         return Trouble(f"{text}; set REQUESTS_CA_BUNDLE to the file of its authority", False, True)
     if isinstance(error, BentoError | OSError):
-        return Trouble(f"{gateway}: the connection broke: {_line(error)}", True, False)
+        return broken(error, gateway)
     return Trouble(f"{gateway}: the request cannot be made: {_line(error)}", False, True)
+
+
+def broken(error: object, gateway: str) -> Trouble:
+    """An answer that began and is not whole, or a connection that was none."""
+    return Trouble(f"{gateway}: the connection broke: {_line(error)}", retry=True, is_final=False)
 
 
 def _refused(error: BentoHttpError) -> Trouble:

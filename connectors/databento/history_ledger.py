@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from connectors.databento.history_errors import HistoryError
 from operators.model.records import NS_PER_S
 
 NAME: Final = "costs.json"
 DAYS_KEPT: Final = 400
-_BYTES_MAX: Final = 1 << 20
 
 
 class Ledger:
@@ -28,8 +27,8 @@ class Ledger:
         Raises:
             HistoryError: the account cannot be read, so nothing may be spent.
         """
-        with self._locked() as file:
-            return self._read(file).get(_day(now_ns), 0.0)
+        with self._locked():
+            return self._read().get(_day(now_ns), 0.0)
 
     def spend(self, now_ns: int, usd: float, most_usd: float) -> bool:
         """Note `usd` more, unless the day would cost more than `most_usd`; whether it may.
@@ -37,37 +36,36 @@ class Ledger:
         Raises:
             HistoryError: the account cannot be read or written, so nothing may be spent.
         """
-        with self._locked() as file:
-            days = self._read(file)
+        with self._locked():
+            days = self._read()
             total = days.get(_day(now_ns), 0.0) + usd
             if total > most_usd:
                 return False
             days[_day(now_ns)] = total
             kept = dict(sorted(days.items())[-DAYS_KEPT:])
-            file.seek(0)
-            file.write(json.dumps(kept, indent=1))
-            file.truncate()
+            partial = self._path.with_suffix(".part")
+            partial.write_text(json.dumps(kept, indent=1))
+            partial.replace(self._path)
         return True
 
     @contextmanager
-    def _locked(self) -> Iterator[IO[str]]:
+    def _locked(self) -> Iterator[None]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a+") as file:
+            with self._path.with_suffix(".lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                file.seek(0)
-                yield file
+                yield
         except OSError as error:
             reason = error.strerror or str(error)
-            text = (
-                f"{self._path}: expected an account of costs that can be written, found: {reason}"
-            )
-            raise HistoryError(f"{text}; set history.directory", is_final=True) from error
+            text = f"{self._path}: expected an account of costs that can be written, found"
+            remedy = "set history.directory"
+            raise HistoryError(f"{text}: {reason}; {remedy}", is_final=True) from error
 
-    def _read(self, file: IO[str]) -> dict[str, float]:
-        text = file.read(_BYTES_MAX)
+    def _read(self) -> dict[str, float]:
+        if not self._path.exists():
+            return {}
         try:
-            days = json.loads(text or "{}")
+            days = json.loads(self._path.read_text())
             return {str(day): float(usd) for day, usd in days.items()}
         except (ValueError, AttributeError, TypeError):
             found = f"{self._path}: expected a cost for each day, found something else"

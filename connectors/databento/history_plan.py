@@ -82,6 +82,8 @@ def windows(symbols: HistorySymbols, from_ns: int, to_ns: int, window_ns: int) -
     Ahead of them stand the day's definitions up to `from_ns`: an instrument's may be hours older
     than its next record.
     """
+    if from_ns >= to_ns:
+        return
     schemas = tuple(schema for schema in SCHEMAS if schema in symbols.schemas)
     midnight_ns = from_ns // DAY_NS * DAY_NS
     if "definition" in schemas and midnight_ns < from_ns:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from databento_dbn import Metadata, Schema, StatMsg, StatType, SType
 
 from operators.model.errors import FeedError
@@ -10,13 +11,11 @@ from simulator.historical.archive import DAY_NS, Archive, midnights
 from simulator.historical.query import Query, Refused, moment_ns, parse_query, resolve, text_of
 from simulator.historical.records import read_records
 from simulator.historical.snapshot import book_snapshot
-from simulator.simulation import SimulationConfig
-from simulator.tape import TapeForm, write_tape
-from tests.historicals import frozen
+from simulator.tape import TapeForm, metadata_bytes, reference_records, tick_bytes
+from tests.historicals import START, frozen, market, specs
 from tests.tape import tape
 
 MIDNIGHT = 20_000 * DAY_NS
-CONFIG = SimulationConfig(duration_s=2.0)
 
 
 def rows_around(midnight: int):
@@ -71,14 +70,24 @@ def test_midnights_lie_strictly_between():
     assert midnights(MIDNIGHT - 1, MIDNIGHT + DAY_NS + 1) == [MIDNIGHT, MIDNIGHT + DAY_NS]
 
 
+def write_live_tape(path: Path, rows) -> None:
+    """A file as a live session leaves it: names, definitions, records, ticks."""
+    pieces = [metadata_bytes(START), *reference_records(specs(), START, TapeForm(status=True))]
+    for at in range(0, rows.size, 100):
+        pieces += [rows[at : at + 100].tobytes(), tick_bytes(START)]
+    data = b"".join(pieces)
+    path.write_bytes(zstandard.compress(data) if path.suffix == ".zst" else data)
+
+
 @pytest.mark.parametrize("name", ["day.dbn", "day.dbn.zst"])
 def test_a_file_brings_records_and_names(tmp_path, name):
-    summary = write_tape(CONFIG, tmp_path / name, TapeForm(status=True, ticks=True))
+    given = market(3_000)
+    write_live_tape(tmp_path / name, given)
     archive = Archive()
     archive.add_file(tmp_path / name)
-    rows = np.concatenate(list(archive.rows(None, 0, summary.ts_last + 10**9)))
-    assert rows.size == summary.records
-    assert len(archive.listings) == 8
+    rows = np.concatenate(list(archive.rows(None, START, START + 3_600 * 10**9)))
+    assert rows.tobytes() == given.tobytes()
+    assert len(archive.listings) == 4
     definitions = list(archive.records("definition", None, 0, 2**62))
     assert {len(raw) for raw in definitions} == {520}
     assert len(list(archive.records("status", frozenset({1001}), 0, 2**62))) == 1
@@ -124,7 +133,9 @@ def test_the_real_second_day_brings_its_own_snapshot(real_data: Path):
     archive = Archive()
     for day in ("24", "25"):
         archive.add_file(real_data / f"esh4-glbx-mdp3-202312{day}.mbo.dbn.zst")
-    rows = np.concatenate(list(archive.rows(frozenset({17077}), 1_703_462_400 * 10**9, 1_703_548_800 * 10**9)))
+    rows = np.concatenate(
+        list(archive.rows(frozenset({17077}), 1_703_462_400 * 10**9, 1_703_548_800 * 10**9))
+    )
     assert rows.size == 68_792
     assert archive.listings[17077].symbol == "ESH4"
     after = book_snapshot(rows, MIDNIGHT)
@@ -155,7 +166,7 @@ def test_more_symbols_than_a_request_may_name_are_refused():
 def test_unknown_symbols_are_named_and_the_others_served(tmp_path):
     archive = Archive()
     path = tmp_path / "t.dbn"
-    write_tape(CONFIG, path)
+    write_live_tape(path, market(10))
     archive.add_file(path)
     query = Query("D", "mbo", "raw_symbol", ("ESM6", "NONE"), 0, 1, None)
     resolved = resolve(archive.listings, query)

@@ -6,11 +6,8 @@ from databento.common.error import BentoClientError, BentoError, BentoHttpError
 from operators.model.records import NS_PER_S
 from simulator.historical.faults import Fault
 from simulator.historical.server import HistoricalConfig, HistoricalServer
-from simulator.simulation import SimulationConfig
-from tests.historicals import DATASET, KEY, running_historical, simulated_archive
+from tests.historicals import DATASET, KEY, START, archive_of, market, running_historical
 
-CONFIG = SimulationConfig(duration_s=20.0)
-START = CONFIG.start_ns
 NOW = START + 3_600 * NS_PER_S
 FUTURES = {"symbols": ["ES.FUT"], "stype_in": "parent"}
 SPAN = {"start": START + 5 * NS_PER_S, "end": START + 10 * NS_PER_S}
@@ -18,7 +15,7 @@ SPAN = {"start": START + 5 * NS_PER_S, "end": START + 10 * NS_PER_S}
 
 @pytest.fixture(scope="module")
 def archive():
-    return simulated_archive(CONFIG)
+    return archive_of(market(4_000))
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ def test_symbols_of_every_kind_are_resolved(client, stype, symbols, found):
     facts = {"dataset": DATASET, "stype_in": stype, "symbols": symbols, **span}
     store = client.timeseries.get_range(schema="definition", **facts)
     mappings = {name: each[0]["symbol"] for name, each in store.metadata.mappings.items()}
-    assert len(list(store)) == len(mappings) == (8 if found is None else len(found))
+    assert len(list(store)) == len(mappings) == (4 if found is None else len(found))
     assert found in (None, mappings)
 
 
