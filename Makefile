@@ -47,8 +47,9 @@ test-servers: setup ## tests with real servers, which they start themselves: Apa
 bench: setup ## ns per record of each step and of the whole, beside what a bare decoder takes
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup ## a worker killed a hundred times must leave what one left that never died (minutes)
+soak: setup ## the long counts of tests: a worker killed a hundred times, a million damaged buffers (an hour)
 	@IFD_SOAK_KILLS=100 $(BIN)/pytest tests/recovery/test_kill.py -k "killed_often and not apache" $(ARGS)
+	@IFD_SOAK_FUZZ=1000000 $(BIN)/pytest -s tests/connectors/databento/test_wire_fuzz.py $(ARGS)
 
 lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt
