@@ -55,6 +55,8 @@ class DbnFileConfig:
     """Event time per wall time, more than 0; None is as fast as possible."""
     skip_unknown: bool = False
     """Pass over record types that DBN does not have, counted, instead of refusing them."""
+    may_grow: bool = False
+    """The last file may be being written: where it ends inside a record, that is its end."""
     roots: RootsConfig = field(default_factory=RootsConfig)
 
     def __post_init__(self) -> None:
@@ -229,6 +231,7 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             config.paths,
             chunk_rows=config.batch_rows,
             skip_unknown=config.skip_unknown,
+            may_grow=config.may_grow,
         )
         self._table = RootTable(config.feed, config.roots)
         self.counts = Counts()

@@ -18,7 +18,13 @@ class DbnStream:
     """Pieces of files, in order. Holds the pieces of one chunk."""
 
     def __init__(
-        self, feed: str, paths: tuple[str, ...], *, chunk_rows: int, skip_unknown: bool = False
+        self,
+        feed: str,
+        paths: tuple[str, ...],
+        *,
+        chunk_rows: int,
+        skip_unknown: bool = False,
+        may_grow: bool = False,
     ) -> None:
         """Start before the first file; see `go_to`.
 
@@ -27,11 +33,13 @@ class DbnStream:
             paths: at least one.
             chunk_rows: market-by-order records read at once.
             skip_unknown: see `Decoder`.
+            may_grow: the last file may end inside a record, being written.
         """
         self._feed = feed
         self._paths = paths
         self._chunk_rows = chunk_rows
         self._skip_unknown = skip_unknown
+        self._may_grow = may_grow
         self._sizes = [stored_bytes(path) for path in paths]
         self._held: deque[tuple[int, Piece]] = deque()
         self._fault: DecodeError | None = None
@@ -102,7 +110,7 @@ class DbnStream:
             FeedError: the file is missing, unreadable, or has become shorter.
         """
         self._file = position["file"]
-        if self._name() != position["name"]:
+        if self._name() != position["name"].removesuffix(".zst"):
             expected = f"{position['name'] or 'nothing'} as file {self._file + 1}"
             self._refuse(f"expected {expected}, found {self._name() or 'nothing'}")
         if position["offset"] == 0:
@@ -150,16 +158,27 @@ class DbnStream:
             try:
                 decoder.finish()
             except DecodeError as error:
-                self._fault = _located(reader, error)
+                if not self._is_growing(decoder):
+                    self._fault = _located(reader, error)
         if self._fault is None:
             reader.close()
             self._open = self._header = None
             self._file += 1
             self._offset = 0
 
+    def _is_growing(self, decoder: Decoder) -> bool:
+        """Whether it ends inside a record only because the rest has yet to be written."""
+        is_last = self._file == len(self._paths) - 1
+        return self._may_grow and is_last and decoder.fault is None
+
     def _name(self) -> str:
-        """Name of the current file without its folder, which may move; empty after the last."""
-        return Path(self._paths[self._file]).name if self._file < len(self._paths) else ""
+        """Name of the current file; empty after the last.
+
+        Without its folder, which may move, and whether or not it has been compressed since.
+        """
+        if self._file == len(self._paths):
+            return ""
+        return Path(self._paths[self._file]).name.removesuffix(".zst")
 
     def _refuse(self, found: str) -> None:
         raise StateError(f"feed {self._feed}: {found}; give the files of the run being resumed")

@@ -84,5 +84,5 @@ class TapeConfig:
             )
         try:
             ZoneInfo(self.roll_zone)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"roll_zone must be a time zone, was {self.roll_zone!r}") from error

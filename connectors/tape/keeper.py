@@ -153,8 +153,8 @@ class Keeper:
             self._say(f"old segments stay: {error}")
             return
         self.counters.removed += len(pruned.removed)
-        self.is_over_budget = pruned.is_over_budget
-        if pruned.is_over_budget:
+        was_over, self.is_over_budget = self.is_over_budget, pruned.is_over_budget
+        if pruned.is_over_budget and not was_over:
             self._say(
                 f"{self._folder}: {pruned.kept_bytes} bytes are needed for a resume, "
                 f"tape.budget_bytes is {self._config.budget_bytes}; raise it"

@@ -17,6 +17,7 @@ examples:
   ifd replay day1.mbo.dbn.zst day2.mbo.dbn.zst     signals as lines, as fast as possible
   ifd replay tape.dbn --summary                    one JSON object: books, executions, digest
   ifd replay tape.dbn --speed 1                    at the market's pace
+  ifd replay state/tape/glbx --summary             what a live feed has recorded, with its digest
   ifd replay month/*.zst --save-baseline month.parquet
   ifd replay today.dbn.zst --baseline month.parquet
   ifd replay tape.dbn --processes 2 --shards 16 --summary
@@ -31,14 +32,19 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "replay",
         help="DBN files through the dataflow, as fast as possible or at the market's pace",
-        description="Reads Databento MBO files (.dbn, .dbn.zst), in the given order, as one feed.",
+        description="Reads Databento MBO files (.dbn, .dbn.zst), or the tape of a live feed, as "
+        "one feed, in the given order.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="DBN files, in order")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="DBN files in order, or the folder of a tape"
+    )
     parser.add_argument("--summary", action="store_true", help="print one JSON object, no signals")
     parser.add_argument("--speed", type=float, metavar="X", help="event time per wall time")
-    parser.add_argument("--feed", metavar="NAME", help="name of the feed (default: source.feed)")
+    parser.add_argument(
+        "--feed", metavar="NAME", help="name of the feed (default: the tape's, or source.feed)"
+    )
     parser.add_argument("--shards", type=int, metavar="N", help="shards of roots (flow.shards)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="worker processes")
     parser.add_argument(
@@ -85,19 +91,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _given(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """What the command line says, as dotted keys of the settings."""
+    from connectors.tape.listing import feed_of
+
     if arguments.processes < 1:
         raise ConfigError(f"--processes: expected at least 1, found {arguments.processes}")
     if arguments.processes > 1 and arguments.save_baseline:
         raise ConfigError("--processes: expected 1 with --save-baseline")
     if arguments.speed is not None and not arguments.speed > 0:
         raise ConfigError(f"--speed: expected more than 0, found {arguments.speed}")
+    paths = tuple(arguments.files)
     given: dict[str, object] = {
-        "source.paths": tuple(arguments.files),
+        "source.paths": paths,
         "source.summary_directory": str(folder),
     }
     for key, value in (
         ("source.speed", arguments.speed),
-        ("source.feed", arguments.feed),
+        ("source.feed", feed_of(paths) if arguments.feed is None else arguments.feed),
         ("flow.shards", arguments.shards),
         ("recovery.directory", arguments.recovery),
         ("source.baseline", arguments.baseline),

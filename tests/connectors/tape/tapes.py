@@ -23,9 +23,9 @@ def config_of(folder: Path, **fields: Any) -> TapeConfig:
     return TapeConfig(directory=str(folder), host="here", **(room | fields))
 
 
-def opened(folder: Path, **fields: Any) -> Tape:
-    """The tape in a folder, open."""
-    tape = Tape(config_of(folder, **fields), FEED)
+def opened(folder: Path, *, notes: list[str] | None = None, **fields: Any) -> Tape:
+    """The tape in a folder, open; what it has to say goes to `notes`."""
+    tape = Tape(config_of(folder, **fields), FEED, on_note=([] if notes is None else notes).append)
     tape.open()
     return tape
 
