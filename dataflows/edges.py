@@ -16,6 +16,7 @@ from config.products import products, root_of_assets
 from config.settings import Settings
 from connectors.dbn_file import DbnFileConfig, DbnFileSource, Hooks
 from connectors.root_rules import RootsConfig
+from connectors.tape.listing import listed, may_grow
 from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
@@ -30,16 +31,20 @@ def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
 
     Raises:
         ConfigError: no file is named.
+        FeedError: a folder holds nothing to be read.
+        StateError: a tape among them lacks a segment.
     """
     source = settings.source
     if not source.paths:
         raise ConfigError("source.paths: expected at least one DBN file, found none")
+    paths = listed(source.paths)
     config = DbnFileConfig(
         feed=source.feed,
-        paths=source.paths,
+        paths=paths,
         batch_rows=source.batch_rows,
         rows_per_epoch_max=source.rows_per_epoch_max,
         speed=source.speed or None,
+        may_grow=may_grow(paths),
         roots=roots_of(settings),
     )
     return DbnFileSource([config], hooks)
