@@ -1,4 +1,7 @@
-"""A market for the contracts: two feeds, two sessions, some damage, ticks and definitions."""
+"""A market for the contracts: two feeds, two sessions, some damage, ticks and definitions.
+
+Data is lost now and then, and the source says so; a part is history.
+"""
 
 from collections.abc import Iterator
 from functools import cache
@@ -6,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from operators.model.controls import FeedGap, delayed_control, gap_controls
 from operators.model.items import Control, Definition, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import NS_PER_S
 from simulator.simulation import Simulation, SimulationConfig, session
@@ -43,9 +47,11 @@ def _session(feed: str, config: SimulationConfig, *, first: bool) -> Iterator[An
             yield Instrument(feed, id_, spec.symbol, spec.root, "definition", ts)
             yield _definition(feed, id_, spec, ts)
     rng = np.random.default_rng(config.seed % 2**32)
+    ids = [spec.instrument_id for spec in simulation.specs]
     for batch in simulation.stream(tick_ns=NS_PER_S):
         if isinstance(batch, int):
             yield Tick(feed, batch)
+            yield from _controls(feed, batch, (batch - config.start_ns) // NS_PER_S, ids)
             continue
         kept = batch[rng.random(batch.size) > (0.002 if feed == EAST else 0.0)]
         kept.flags.writeable = False
@@ -54,6 +60,20 @@ def _session(feed: str, config: SimulationConfig, *, first: bool) -> Iterator[An
     yield MarketStatus(feed, last, config.stop_ns, 8, False)
     yield Control(feed, config.stop_ns, "silence", "{}")
     yield MarketStatus(feed, last, config.stop_ns, 7, True)
+
+
+def _controls(feed: str, ts: int, second: int, ids: list[int]) -> Iterator[Control]:
+    """Gaps of two instruments, of one that is unknown and of all; seven seconds of history."""
+    if feed != WEST:
+        return
+    gaps = {9: ((ids[1],), 1), 20: ((ids[0],), 19), 30: ((ids[-1] + 1_000,), 0), 38: (None, 34)}
+    if second in gaps:
+        named, lost_s = gaps[second]
+        from_ns = ts - lost_s * NS_PER_S
+        told = FeedGap(reason="seam", from_ns=from_ns, to_ns=ts, instruments=named)
+        yield from gap_controls(feed, ts, told)
+    elif second in (5, 12):
+        yield delayed_control(feed, ts, on=second == 5)
 
 
 def _definition(feed: str, id_: int, spec: Any, ts: int) -> Definition:

@@ -80,6 +80,12 @@ def test_there_is_something_to_compare():
     assert {root for _, root in streams} == {*ROOTS[EAST], *ROOTS[WEST]}
     assert {SIGNALS, GAPS} <= {stream for stream, _ in streams}
     assert digest_of(expected())[1] > 50
+    signals = [message.value for message in expected()[0] if message.stream == SIGNALS]
+    assert any(signal.delayed for signal in signals)
+    taken_back = [signal for signal in signals if signal.change == "retracted"]
+    assert any("(seam)" in signal.reasons[0] for signal in taken_back)
+    gaps = [message.value for message in expected()[0] if message.stream == GAPS]
+    assert any(gap.ts_from is not None for gap in gaps)
 
 
 @pytest.mark.parametrize("shards", [1, 2, 4])
