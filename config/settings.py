@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from config.layers import (
     toml_layer,
 )
 from config.sections import ClusterConfig, FlowConfig, RecoveryConfig, SourceConfig
+from connectors.databento.history_config import HistoryConfig
 from connectors.databento.live_config import LiveConfig
 from connectors.tape.config import TapeConfig
 from operators.analyze_config import AnalyzeConfig
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
 
     source: SourceConfig = SourceConfig()
     live: LiveConfig = LiveConfig()
+    history: HistoryConfig = HistoryConfig()
     tape: TapeConfig = TapeConfig()
     flow: FlowConfig = FlowConfig()
     recovery: RecoveryConfig = RecoveryConfig()
@@ -212,13 +214,27 @@ def _keys_in_use(settings: Settings) -> dict[KeyPath, Key]:
 
 def params_version(settings: Settings) -> str:
     """Names everything in the settings that can change an output: 12 hexadecimal digits."""
-    relevant: dict[str, object] = {
+    return _named(_relevant(settings, OUTPUT_SECTIONS) | _files())
+
+
+def section_version(settings: Settings, section: str) -> str:
+    """As `params_version`, for one section of these, with the data that any may depend on."""
+    return _named(_relevant(settings, (section,)) | _files())
+
+
+def _relevant(settings: Settings, names: Collection[str]) -> dict[str, object]:
+    return {
         ".".join(path): _value(settings, path)
         for path in known_keys()
-        if path in OUTPUT_KEYS or (path[0] in OUTPUT_SECTIONS and path not in NEUTRAL)
+        if path in OUTPUT_KEYS or (path[0] in names and path not in NEUTRAL)
     }
-    for name in OUTPUT_FILES:
-        relevant[name] = tomllib.loads((FOLDER / name).read_text())
+
+
+def _files() -> dict[str, object]:
+    return {name: tomllib.loads((FOLDER / name).read_text()) for name in OUTPUT_FILES}
+
+
+def _named(relevant: Mapping[str, object]) -> str:
     text = json.dumps(relevant, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 

@@ -155,6 +155,8 @@ class RootTable:
         self.unknown_roots, self.reassigned, self.superseded = state["counts"]
         for instrument_id, plain in state["known"]:
             self._known[instrument_id] = known = _from_plain(plain)
+            if not known.root:
+                known.root, known.origin = self._decide(instrument_id, known, known.definition)
             if known.introduced:
                 self._table.enter(instrument_id, self._config.shard(known.root))
 
@@ -294,6 +296,17 @@ class RootTable:
         self._changed_until_ns = until_ns
         self._symbols.update((instrument_id, symbol) for _, instrument_id, symbol in due)
         return due
+
+
+def reintroduced(state: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot of a `RootTable` that decides on roots, and introduces instruments, once more.
+
+    For steps that have forgotten them, or that work by other roots.
+    """
+    known = [(each, _from_plain(plain)) for each, plain in state["known"]]
+    for _, one in known:
+        one.root, one.origin, one.introduced, one.contradicted_by = "", "", False, ""
+    return {**state, "known": tuple((each, _plain(one)) for each, one in known)}
 
 
 def _is_id(name: str) -> bool:

@@ -81,22 +81,30 @@ def note(text: str) -> None:
     print(f"ifd: {text}", file=sys.stderr, flush=True)
 
 
-def fail_in_one_line() -> Callable[[IfdError], None]:
+def fail_in_one_line(
+    on_clean_end: Callable[[], None] | None = None,
+) -> Callable[[IfdError], None]:
     """For processes that Bytewax's own launcher runs: a user's mistake is one line and exit code 2.
 
-    Returns what to call with an error that ended the input while the flow goes on to its end.
+    Args:
+        on_clean_end: Called when the process ends without any error.
+
+    Returns:
+        What to call with an error that ended the input while the flow goes on to its end.
     """
     from dataflows import quiet
 
     quiet.allow()
     before = sys.excepthook
     faults: list[IfdError] = []
+    crashes: list[BaseException] = []
 
     def on_exception(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         mine = user_error(error)
         quiet.restore()
+        crashes.append(error)
         if mine is None:
             before(kind, error, trace)
             return
@@ -110,6 +118,8 @@ def fail_in_one_line() -> Callable[[IfdError], None]:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(EXIT_USER)
+        if on_clean_end is not None and not crashes:
+            on_clean_end()
 
     def on_fault(error: IfdError) -> None:
         say(error)

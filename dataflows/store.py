@@ -1,13 +1,16 @@
 """The recovery store: Bytewax's folder plus one file that says what it is of.
 
 A store is of one *generation*: its life with one version of the outputs. Sequence numbers are
-contiguous within it, so consumers and relays resume by (generation, root, seq).
+contiguous within it, so consumers and relays resume by (generation, root, seq). Another version of
+the outputs is another generation, which begins where the one before was stopped.
 """
 
 import fcntl
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from time import time_ns
@@ -18,14 +21,14 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from config.sections import RecoveryConfig as RecoverySettings
 from config.settings import Settings
+from dataflows import attendance, generation
 from dataflows.live_lock import NAMES
+from dataflows.output_version import carried, changes, versions
 from operators.model.errors import ConfigError, StateError
 
 FILE_NAME: Final = "ifd-store.json"
 STORE_VERSION: Final = 1
 _LOCK_NAME: Final = ".lock"
-_PARTS: Final = "part-*.sqlite3"
-"""What the engine names its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ class Store:
     partitions: int = 0
     """Files of the engine's that it consists of; 0 unknown."""
     version: int = STORE_VERSION
+    versions: dict[str, str] = field(default_factory=dict)
+    """What a resume needs as it was; see `output_version`."""
+    before: str = ""
+    """Generation whose position this one began at; empty: none."""
+    is_retired: bool = False
+    """Whether the next start shall begin a new generation even though nothing has changed."""
 
     @staticmethod
     def recovery(config: RecoverySettings) -> RecoveryConfig | None:
@@ -51,10 +60,15 @@ class Store:
         return RecoveryConfig(config.directory, timedelta(seconds=config.backup_s))
 
 
-def store_of(settings: Settings, params: str) -> Store:
+def store_of(settings: Settings, params: str, on_new: Callable[[str], None] | None = None) -> Store:
     """The store that the settings name, made if need be, or a generation of its own without one.
 
     Any process of a cluster may come first; the others find its file.
+
+    Args:
+        settings: Of the process.
+        params: Version of the parameters.
+        on_new: Told, in one line, when a new generation has begun; without it, none may.
 
     Raises:
         StateError: the directory holds something else, or a store of other settings.
@@ -71,17 +85,70 @@ def store_of(settings: Settings, params: str) -> Store:
     if not settings.recovery.directory:
         return wanted
     directory = Path(settings.recovery.directory)
-    if not (directory / FILE_NAME).exists():
+    file = directory / FILE_NAME
+    if not file.exists():
         _create(directory, wanted, settings.recovery.partitions)
-    return _checked(directory / FILE_NAME, wanted)
+    if on_new is not None:
+        with _locked(directory):
+            _renew(directory, replace(wanted, versions=versions(settings)), on_new)
+    return _checked(file, wanted)
+
+
+def retire(directory: Path) -> None:
+    """Have the next start begin a new generation.
+
+    Raises:
+        StateError: There is no store, or it was not stopped clean with everything delivered.
+    """
+    with _locked(directory):
+        store = _read(directory / FILE_NAME)
+        if left := attendance.unfinished(directory, store.generation, is_kept=bool(store.versions)):
+            raise StateError(
+                f"{directory}: a new generation begins after a clean stop with everything "
+                f"delivered, but {left}: start it once more, stop it, then try again"
+            )
+        _describe(directory, replace(store, is_retired=True))
+
+
+def _renew(directory: Path, wanted: Store, on_new: Callable[[str], None]) -> None:
+    """Begin a new generation if the store is of another version of the outputs."""
+    if generation.is_prepared(directory, FILE_NAME):
+        # Cut off after it was decided.
+        generation.put_in_place(directory, FILE_NAME, _read(directory / FILE_NAME).generation)
+        attendance.forget(directory)
+    store = _read(directory / FILE_NAME)
+    if not store.versions and store.params == wanted.params and store.shards == wanted.shards:
+        # Of a store that is new, or older than these versions.
+        store = replace(store, versions=wanted.versions)
+        _describe(directory, store)
+    before = store.versions or {"params": store.params, "shards": str(store.shards)}
+    changed = changes(before, wanted.versions)
+    if not changed and not store.is_retired:
+        return
+    named = ", ".join(changed) or "it was asked for"
+    if left := attendance.unfinished(directory, store.generation, is_kept=bool(store.versions)):
+        raise StateError(
+            f"{directory}: this store is of another version of the outputs ({named}), and a new "
+            f"generation begins after a clean stop with everything delivered, but {left}: start it "
+            "once more with version and settings as before, stop it, then start this; or start "
+            "with an empty recovery directory"
+        )
+    kept = carried(before, wanted.versions)
+    new = replace(
+        wanted, before=store.generation, partitions=store.partitions, baseline=store.baseline
+    )
+    generation.prepare(directory, kept, FILE_NAME, _text(new))
+    aside = generation.put_in_place(directory, FILE_NAME, store.generation)
+    attendance.forget(directory)
+    on_new(
+        f"new generation {new.generation} ({named}): it goes on where {store.generation} stopped, "
+        f"with the state of {', '.join(kept)}; the old store is kept in {aside}"
+    )
 
 
 def _checked(file: Path, wanted: Store) -> Store:
     """The store as its file tells it, if it suits."""
-    try:
-        store = Store(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise StateError(f"{file}: expected a store's description, found: {error}") from error
+    store = _read(file)
     for name in ("version", "shards", "params"):
         if (found := getattr(store, name)) != (expected := getattr(wanted, name)):
             raise StateError(
@@ -97,13 +164,21 @@ def _checked(file: Path, wanted: Store) -> Store:
     return store
 
 
+def _read(file: Path) -> Store:
+    try:
+        return Store(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise StateError(f"{file}: expected a store's description, found: {error}") from error
+
+
 def _check_files(directory: Path, store: Store) -> None:
     """The engine would not say in one line what it misses."""
-    found = len(list(directory.glob(_PARTS)))
+    found = len(list(directory.glob(generation.PARTS)))
     if store.partitions and found != store.partitions:
         raise StateError(
-            f"{directory}: expected {store.partitions} files {_PARTS} of a recovery store, found "
-            f"{found}; restore them from a backup, or start with an empty recovery directory"
+            f"{directory}: expected {store.partitions} files {generation.PARTS} of a recovery "
+            f"store, found {found}; restore them from a backup, or start with an empty recovery "
+            "directory"
         )
 
 
@@ -119,21 +194,36 @@ def _hash_of(baseline: str) -> str:
 
 def _create(directory: Path, store: Store, partitions: int) -> None:
     """Make the store unless another process of the cluster is or was faster."""
+    with _locked(directory):
+        if (directory / FILE_NAME).exists():
+            return
+        if {path.name for path in directory.iterdir()} - {_LOCK_NAME, *NAMES}:
+            raise StateError(
+                f"{directory}: expected an empty folder or a recovery store, found other files"
+            )
+        init_db_dir(directory, partitions)
+        # Last and whole: a store with a description is complete.
+        _describe(directory, store)
+
+
+def _describe(directory: Path, store: Store) -> None:
+    part = directory / f".{FILE_NAME}"
+    part.write_text(_text(store))
+    part.rename(directory / FILE_NAME)
+
+
+def _text(store: Store) -> str:
+    return json.dumps(asdict(store)) + "\n"
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Alone with the folder, which is made if need be."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / _LOCK_NAME).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if (directory / FILE_NAME).exists():
-                return
-            if {path.name for path in directory.iterdir()} - {_LOCK_NAME, *NAMES}:
-                raise StateError(
-                    f"{directory}: expected an empty folder or a recovery store, found other files"
-                )
-            init_db_dir(directory, partitions)
-            # Last and whole: a store with a description is complete.
-            part = directory / f".{FILE_NAME}"
-            part.write_text(json.dumps(asdict(store)) + "\n")
-            part.rename(directory / FILE_NAME)
+            yield
     except OSError as error:
         raise StateError(
             f"{directory}: cannot make a recovery store here: {error.strerror}"

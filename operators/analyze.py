@@ -107,6 +107,14 @@ class Analyze:
             "delayed": tuple(sorted(self._delayed)),
         }
 
+    @staticmethod
+    def carried(state: dict[str, Any]) -> dict[str, Any]:
+        """Of a snapshot, what holds in a new generation: what instruments are worth.
+
+        Signals and sequence numbers begin anew.
+        """
+        return {**state, "books": (), "seq": (), "counts": (), "clocks": ()}
+
     def report(self) -> Report:
         """Messages by stream, signals by change, evidence weighed and dropped."""
         streams: Counter[str] = Counter()

@@ -87,6 +87,11 @@ class Detect:
             "counts": tuple(sorted(self._counts.items())),
         }
 
+    @staticmethod
+    def carried(state: dict[str, Any]) -> dict[str, Any]:
+        """Of a snapshot, what holds in a new generation: symbols; each detector begins anew."""
+        return {**state, "detectors": {}, "counts": ()}
+
     def report(self) -> Report:
         """How many rows were judged or unsound, executions by tag, evidence by detector."""
         counts = self._counts

@@ -110,6 +110,10 @@ class KafkaSink(FixedPartitionedSink[object, dict[str, Any]]):
                 setattr(events, item.name, total)
         return SinkCounters(events, self._states.counters if self._states else StateCounters())
 
+    def undelivered(self) -> int:
+        """Messages that wait, or that waited when all was closed."""
+        return self.counters().events.outbox_count
+
     def _note_closed(self, number: int) -> None:
         with self._lock:
             self._open.discard(number)

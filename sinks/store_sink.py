@@ -91,6 +91,10 @@ class StoreSink(FixedPartitionedSink[object, dict[str, Any]]):
         """Totals of this process; a copy."""
         return replace(self._writer.counters if self._writer is not None else self._past)
 
+    def undelivered(self) -> int:
+        """Messages that wait, or that waited when all was closed."""
+        return self.counters().outbox_count
+
     def _opened(self) -> Store:
         if self._store is None:
             config = self._config

@@ -19,6 +19,10 @@ examples:
   ifd live --rescale 2                     the one that runs here goes on with two
   kill -HUP PID                            the one that runs goes on with the settings of now
 
+Settings or a version that change what comes out start a new generation, where the one before was
+stopped clean with everything delivered; its store is kept beside the new one. --new-generation does
+so though nothing has changed, as after another Kafka cluster was named.
+
 Ctrl-C or SIGTERM stops cleanly; the next start goes on exactly there. Any process may be killed at
 any time: all start again together and nothing is lost.
 
@@ -46,6 +50,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--rescale", type=int, metavar="N", help="have the one that runs go on with N processes"
+    )
+    parser.add_argument(
+        "--new-generation",
+        action="store_true",
+        help="begin one where the store before stopped clean, though nothing has changed",
     )
     parser.set_defaults(run=run)
 
@@ -75,6 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
         ),
     )
     try:
+        if arguments.new_generation:
+            from dataflows.store import retire
+
+            retire(directory)
         with _broker(settings) as more:
             live = Live(
                 lambda: load_settings(given | more),

@@ -48,6 +48,20 @@ def test_a_launched_process_fails_in_one_line(code, returncode, said):
     assert done.stdout == ("rest\n" if "rest" in code else "")
 
 
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("pass", "clean\n"),
+        ("raise ConfigError('x')", ""),
+        ("raise ZeroDivisionError", ""),
+        ("on_fault(ConfigError('x'))", ""),
+    ],
+)
+def test_a_clean_end_is_told(end, told):
+    done = run(f"on_fault = fail_in_one_line(lambda: print('clean'))\n{end}")
+    assert done.stdout == told
+
+
 def test_a_defect_keeps_its_traceback():
     done = run("fail_in_one_line()\nraise ZeroDivisionError('ours')")
     assert done.returncode == 1

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from config.settings import load_settings
-from dataflows.store import FILE_NAME, Store, store_of
+from config.settings import load_settings, params_version
+from dataflows.attendance import Place, begin, end
+from dataflows.store import FILE_NAME, Store, retire, store_of
 from operators.model.errors import ConfigError, StateError
 
 
@@ -96,3 +97,111 @@ def test_processes_that_start_together_agree(tmp_path):
     assert all(process.returncode == 0 for process in started)
     assert len(set(told)) == 1
     assert json.loads((tmp_path / "s" / FILE_NAME).read_text())["generation"] == told[0].strip()
+
+
+def renewed(directory, told=None, **given):
+    """The store as a worker of a live run opens it."""
+    wanted = settings(directory, **given)
+    return store_of(wanted, params_version(wanted), [].append if told is None else told.append)
+
+
+CHANGE = {"detect.quality_min": 0.5}
+
+
+def test_other_parameters_after_a_drained_stop_are_a_new_generation(tmp_path):
+    told = []
+    first = renewed(tmp_path / "s", told)
+    begin(tmp_path / "s", first.generation, Place())
+    end(tmp_path / "s", first.generation, Place(), {"kafka": 0})
+    assert renewed(tmp_path / "s", told) == first
+    assert not told
+    second = renewed(tmp_path / "s", told, **CHANGE)
+    assert second.generation != first.generation
+    assert (second.before, second.partitions) == (first.generation, 2)
+    assert second.params != first.params
+    (line,) = told
+    assert line.startswith(f"new generation {second.generation} (params): it goes on where ")
+    assert "validate, book, pressure, baseline, detect, analyze" in line
+    aside = tmp_path / "s" / f"generation-{first.generation}"
+    assert json.loads((aside / FILE_NAME).read_text())["generation"] == first.generation
+    assert len(list(aside.glob("part-*.sqlite3"))) == 2
+    assert renewed(tmp_path / "s", told, **CHANGE) == second
+    # Nothing has worked on it so far: it may be followed at once.
+    assert renewed(tmp_path / "s", told).before == second.generation
+
+
+@pytest.mark.parametrize(
+    ("leave", "said"),
+    [
+        (lambda folder, g: begin(folder, g, Place()), "worker 0 was not stopped clean"),
+        (
+            lambda folder, g: end(folder, g, Place(), {"kafka": 3}),
+            "3 messages were not delivered by kafka of worker 0",
+        ),
+    ],
+)
+def test_without_a_drained_stop_it_is_refused_with_the_remedy(tmp_path, leave, said):
+    first = renewed(tmp_path)
+    leave(tmp_path, first.generation)
+    remedy = "start it once more with version and settings as before, stop it, then start this"
+    with pytest.raises(StateError, match=rf"\(params\), and .* but {said}: {remedy}"):
+        renewed(tmp_path, **CHANGE)
+    assert renewed(tmp_path) == first
+    with pytest.raises(StateError, match=rf"but {said}: start it once more, stop it, then try"):
+        retire(tmp_path)
+
+
+def test_a_store_from_before_such_records_is_refused(tmp_path):
+    wanted = settings(tmp_path)
+    store_of(wanted, params_version(wanted))
+    with pytest.raises(StateError, match="but nothing says that it was stopped clean"):
+        renewed(tmp_path, **CHANGE)
+    assert renewed(tmp_path).versions
+
+
+def test_a_store_that_is_retired_has_a_successor_once(tmp_path):
+    told = []
+    first = renewed(tmp_path, told)
+    retire(tmp_path)
+    second = renewed(tmp_path, told)
+    assert second.before == first.generation
+    assert renewed(tmp_path, told) == second
+    assert len(told) == 1
+    assert "(it was asked for)" in told[0]
+    with pytest.raises(StateError, match="expected a store's description"):
+        retire(tmp_path / "none")
+
+
+def test_a_change_that_was_cut_off_is_finished_at_the_next_start(tmp_path, monkeypatch):
+    first = renewed(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("dataflows.generation.put_in_place", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            renewed(tmp_path, **CHANGE)
+    second = renewed(tmp_path, **CHANGE)
+    assert second.before == first.generation
+    assert (tmp_path / f"generation-{first.generation}" / FILE_NAME).exists()
+
+
+def test_a_new_generation_is_begun_by_one_of_the_processes_that_start_together(tmp_path):
+    renewed(tmp_path / "s")
+    code = (
+        "from config.settings import load_settings, params_version\n"
+        "from dataflows.store import store_of\n"
+        "s = load_settings()\n"
+        "print(store_of(s, params_version(s), print).generation)"
+    )
+    given = {"IFD_RECOVERY__DIRECTORY": str(tmp_path / "s"), "IFD_DETECT__QUALITY_MIN": "0.5"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **given},
+        )
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=240)[0].splitlines() for process in started]
+    assert all(process.returncode == 0 for process in started)
+    assert sorted(map(len, told)) == [1, 2]
+    assert len({lines[-1] for lines in told}) == 1
