@@ -226,8 +226,15 @@ def test_lag_of_a_live_feed_is_said(page, relay):
     relay.publish([status("live", lag_ns=12_000_000_000)])
     expect(page.locator("#mode")).to_have_text("DELAYED")
     expect(page.locator("#light")).to_contain_text("lags 12 s")
+    relay.publish([status("live", late=True, receive_lag_ns=8_000_000_000)])
+    expect(page.locator("#light")).to_contain_text("lags 8 s")
     relay.publish([status("live")])
     expect(page.locator("#mode")).to_have_text("LIVE")
+
+
+def test_a_signal_made_from_history_says_so(page, relay):
+    relay.publish([signal(1), signal(2, delayed=True)])
+    expect(page.locator("#signals").get_by_text("DELAYED", exact=True)).to_have_count(1)
 
 
 def test_the_chart_has_a_table_twin_and_a_name(page, relay):

@@ -68,9 +68,13 @@ def pressure(second: int, root: str = "ES", *, steps: int = 0) -> Message:
     return Message(PRESSURE, root, 0, Pressure(root=root, ts_event=ts, instruments=(front,)))
 
 
-def status(state: Any = "live", feed: str = "cme", text: str = "", lag_ns: int = 0) -> Message:
+def status(
+    state: Any = "live", feed: str = "cme", text: str = "", lag_ns: int = 0, **given: Any
+) -> Message:
     """What a feed says of itself."""
-    value = FeedStatus(feed=feed, state=state, ts_event=TS, records=10, lag_ns=lag_ns, text=text)
+    value = FeedStatus(
+        feed=feed, state=state, ts_event=TS, records=10, lag_ns=lag_ns, text=text, **given
+    )
     return Message(STATUS, feed, 0, value)
 
 

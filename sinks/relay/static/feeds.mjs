@@ -1,11 +1,24 @@
 /** What one second's look at the top of the page says: which market this is, and whether to trust it. */
 
 import { duration } from "./format.mjs";
+import { words } from "./words.mjs";
 
 export const STALE_MS = 5_000;
 export const DELAYED_NS = 3_000_000_000;
 
 const RANK = { ok: 0, waiting: 1, warn: 2, bad: 3 };
+const SOUND = ["live", "replay"];
+/** What a state means to who looks on; `own`: what the feed itself says is better, if it does. */
+const SAID = {
+  connecting: { level: "waiting", reason: "feed connecting" },
+  authenticating: { level: "waiting", reason: "feed connecting" },
+  snapshot: { level: "warn", reason: "books are filled anew" },
+  replaying: { level: "warn", reason: "catching up" },
+  waiting: { level: "bad", reason: "connection lost", own: true },
+  degraded: { level: "warn", reason: "degraded", own: true },
+  delayed: { level: "warn", reason: "history, not live" },
+  closed: { level: "waiting", reason: "exchange closed" },
+};
 
 export class Feeds {
   constructor() {
@@ -54,25 +67,35 @@ function gapsText(openGaps) {
 
 function judgeFeed({ status, seenMs }, nowMs) {
   const ageMs = nowMs - seenMs;
-  if (status.state === "preparing") return { level: "waiting", reason: "preparing" };
-  if (status.state === "stopped") return { level: "bad", reason: "feed stopped" };
+  const { state, text } = status;
+  if (state === "preparing") return { level: "waiting", reason: "preparing" };
+  if (state === "stopped") return { level: "bad", reason: "feed stopped" };
+  if (state === "failed") return { level: "bad", reason: text || "feed failed" };
   if (ageMs > STALE_MS) return { level: "bad", reason: `no word for ${duration(ageMs / 1000)}` };
-  if (status.state === "connecting") return { level: "waiting", reason: "feed connecting" };
-  if (status.state === "degraded") return { level: "warn", reason: status.text || "degraded" };
-  if (isDelayed(status)) return { level: "warn", reason: `lags ${duration(status.lag_ns / 1e9)}` };
+  if (state in SAID) return { ...SAID[state], ...(SAID[state].own && text ? { reason: text } : {}) };
+  if (!SOUND.includes(state)) return { level: "waiting", reason: words(state) };
+  if (isDelayed(status)) return { level: "warn", reason: `lags ${duration(lagOf(status) / 1e9)}` };
   return { level: "ok", reason: "feed good" };
 }
 
+/** From the exchange to the dataflow, ns. */
+export function lagOf(status) {
+  return status.lag_ns + (status.receive_lag_ns ?? 0) + (status.processing_lag_ns ?? 0);
+}
+
 function isDelayed(status) {
+  if (status.late || status.state === "delayed" || status.state === "replaying") return true;
   return status.state === "live" && status.lag_ns > DELAYED_NS;
 }
 
 /** One word for all feeds: the one that promises least wins. */
 function modeOf(rows) {
   if (rows.some((one) => one.state === "preparing")) return "PREPARING";
-  if (rows.every((one) => one.state === "stopped")) return "STOPPED";
+  if (rows.every((one) => ["stopped", "failed"].includes(one.state))) return "STOPPED";
   if (rows.some(isSimulated)) return "SIMULATED";
   if (rows.some((one) => one.state === "replay")) return "REPLAY";
+  if (rows.every((one) => one.state === "closed")) return "CLOSED";
+  if (rows.some((one) => ["failed", "waiting", "degraded"].includes(one.state))) return "DEGRADED";
   return rows.some(isDelayed) ? "DELAYED" : "LIVE";
 }
 

@@ -163,6 +163,8 @@ function stateOf(signal, life) {
         "WARMING",
       ),
     );
+  if (signal.delayed)
+    parts.push(el("span.chip.warn", { title: "Made from history: old news" }, "DELAYED"));
   if (signal.quality < 0.9)
     parts.push(
       el("span.chip.warn", { title: "Feed quality at this point" }, `Q ${percent(signal.quality)}`),

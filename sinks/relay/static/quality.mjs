@@ -1,6 +1,7 @@
 /** The panel that says how far to trust the rest: feeds, gaps, latency, reliability, markout. */
 
 import { byId, colour, el, setChildren, setText } from "./dom.mjs";
+import { lagOf } from "./feeds.mjs";
 import { bothClocks, clock, count, latency, msOf } from "./format.mjs";
 import { Outcomes } from "./outcomes.mjs";
 import { Plot } from "./plots.mjs";
@@ -97,7 +98,7 @@ export class Quality {
                   one.level === "ok" ? one.state : one.reason,
                 ),
               ),
-              el("td.num", {}, latency(one.lag_ns / 1e6)),
+              el("td.num", { title: lagParts(one) }, latency(lagOf(one) / 1e6)),
               el("td.num", {}, count(one.records)),
               el(
                 "td",
@@ -231,4 +232,16 @@ export class Quality {
   draw_markout() {
     this.outcomes.drawMarkout();
   }
+}
+
+/** Where a feed's lag arises, what waits, and what the connection went through. */
+function lagParts(status) {
+  const lost = status.lost_connections ?? 0;
+  return [
+    `exchange to vendor ${latency(status.lag_ns / 1e6)}`,
+    `vendor to worker ${latency((status.receive_lag_ns ?? 0) / 1e6)}`,
+    `waited there ${latency((status.processing_lag_ns ?? 0) / 1e6)}`,
+    `queue ${Math.round(100 * (status.queue_ratio ?? 0))} %`,
+    `${lost} connection${lost === 1 ? "" : "s"} lost`,
+  ].join(" · ");
 }

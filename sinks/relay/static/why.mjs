@@ -156,6 +156,14 @@ function remarks(signal) {
         "Retracted: the data behind it proved bad. It stays here so that nobody wonders where it went.",
       ),
     );
+  if (signal.delayed)
+    found.push(
+      el(
+        "p.notice",
+        {},
+        "Delayed: made from history while the live feed was away. It is old news, and no alert was sent.",
+      ),
+    );
   if (signal.calibration === "uncalibrated")
     found.push(
       el(

@@ -201,6 +201,12 @@ test("the light tells the worst of all feeds, and the badge the least that is pr
     level: "warn",
     text: "lags 4 s",
   });
+  feeds.take(status("b", { late: true, receive_lag_ns: 8e9, processing_lag_ns: 1e9 }), 0);
+  assert.deepEqual(feeds.judge(connected, 100), {
+    mode: "DELAYED",
+    level: "warn",
+    text: "lags 9 s",
+  });
   feeds.take(status("b", { state: "replay" }), 0);
   assert.equal(feeds.judge(connected, 100).mode, "REPLAY");
   assert.equal(feeds.judge(connected, 20_000).level, "bad");
@@ -208,6 +214,27 @@ test("the light tells the worst of all feeds, and the badge the least that is pr
   feeds.take(status("simulated", { state: "replay" }), 0);
   assert.equal(feeds.judge(connected, 100).mode, "SIMULATED");
   assert.equal(feeds.judge(connected, 100, { openGaps: 2 }).text, "2 instruments with faulty data");
+});
+
+test("every state of a feed has its light, its badge and its words", () => {
+  const said = {
+    connecting: ["LIVE", "waiting", "feed connecting"],
+    authenticating: ["LIVE", "waiting", "feed connecting"],
+    snapshot: ["LIVE", "warn", "books are filled anew"],
+    replaying: ["DELAYED", "warn", "catching up"],
+    waiting: ["DEGRADED", "bad", "its own words"],
+    degraded: ["DEGRADED", "warn", "its own words"],
+    delayed: ["DELAYED", "warn", "history, not live"],
+    closed: ["CLOSED", "waiting", "exchange closed"],
+    stopped: ["STOPPED", "bad", "feed stopped"],
+    failed: ["STOPPED", "bad", "its own words"],
+    of_next_year: ["LIVE", "waiting", "of next year"],
+  };
+  for (const [state, [mode, level, text]] of Object.entries(said)) {
+    const feeds = new Feeds();
+    feeds.take({ feed: "a", state, ts_event: "1", lag_ns: 0, text: "its own words" }, 0);
+    assert.deepEqual(feeds.judge({ name: "connected" }, 100), { mode, level, text }, state);
+  }
 });
 
 test("the filter speaks the language of the API and plain words", () => {
