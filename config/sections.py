@@ -40,6 +40,9 @@ class RecoveryConfig:
     """Files of a new store, at least 1; the most workers it will ever have, fixed for its life."""
     backup_s: float = 0.0
     """Seconds for which superseded snapshots are kept, at least 0: a backup's age."""
+    reserve_bytes: int = 64 * 1024 * 1024
+    """Space taken beside the store and given up when the disk runs out, so that the store can still
+    commit; at least 0: none. Twice what all snapshots of an epoch take is enough."""
 
     def __post_init__(self) -> None:
         if not self.epoch_s > 0:
@@ -48,6 +51,8 @@ class RecoveryConfig:
             raise ValueError(f"partitions must be at least 1, was {self.partitions}")
         if not self.backup_s >= 0:
             raise ValueError(f"backup_s must be at least 0, was {self.backup_s}")
+        if self.reserve_bytes < 0:
+            raise ValueError(f"reserve_bytes must be at least 0, was {self.reserve_bytes}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

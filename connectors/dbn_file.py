@@ -20,7 +20,7 @@ from connectors.feed_status import StatusTeller
 from connectors.pace import Pace
 from connectors.root_rules import RootsConfig
 from connectors.roots import RootTable, Sharded
-from operators.model.errors import FeedError, StateError
+from operators.model.errors import FeedError, IfdError, StateError
 from operators.model.hashing import shard_key
 from operators.model.items import Control, Definition, MarketStatus, MboRows, Statistic, Tick
 from operators.model.records import MboBatch
@@ -108,7 +108,7 @@ class Hooks:
     """True ends the input cleanly, to be resumed."""
     on_progress: Callable[[Progress], None] | None = None
     """Called after every batch."""
-    on_fault: Callable[[FeedError], None] | None = None
+    on_fault: Callable[[IfdError], None] | None = None
     """Given what makes a file unreadable; the input then ends as if the file did, so that what
     was read is kept. Without it the error ends the dataflow."""
     clock_ns: Callable[[], int] = monotonic_ns

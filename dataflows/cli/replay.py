@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from operators.model.errors import ConfigError, FeedError
+from operators.model.errors import ConfigError, FeedError, IfdError
 
 EXAMPLES: Final = """\
 examples:
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         given = _given(arguments, Path(folder))
         settings = load_settings(given)
         started = time.perf_counter()
-        fault: FeedError | None = None
+        fault: IfdError | None = None
         code = 0
         try:
             if arguments.processes == 1:
@@ -117,7 +117,7 @@ def _given(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     return given
 
 
-def _in_this_process(settings: Any, arguments: argparse.Namespace) -> FeedError | None:
+def _in_this_process(settings: Any, arguments: argparse.Namespace) -> IfdError | None:
     """One worker; returns what ended the reading before the files did."""
     from bytewax.testing import run_main
 
@@ -130,7 +130,7 @@ def _in_this_process(settings: Any, arguments: argparse.Namespace) -> FeedError 
     from dataflows.quiet import quiet_engine
     from operators.baseline_history import HistoryTable, merge
 
-    faults: list[FeedError] = []
+    faults: list[IfdError] = []
     tables: list[HistoryTable] = []
     stop = stop_on_signals()
     with progress_bar("replay", sys.stderr) as on_progress:
