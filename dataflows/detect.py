@@ -21,6 +21,7 @@ from dataflows.adapter import step
 from dataflows.edges import file_source, heard, sinks_of, with_broker
 from dataflows.process import check_recovery_directory, fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
+from dataflows.reserve import reserve_of
 from dataflows.store import Store, store_of
 from dataflows.warmup import warm_up
 from operators.analyze import Analyze
@@ -28,7 +29,7 @@ from operators.baseline import Baseline
 from operators.baseline_history import HistoryTable
 from operators.book import Book
 from operators.detect import Detect
-from operators.model.errors import ConfigError
+from operators.model.errors import ConfigError, IfdError
 from operators.pressure import Pressure
 from operators.validate import Validate
 from sinks.gate import Gate
@@ -117,9 +118,10 @@ def assemble(
     store = store_of(settings, params_version(settings))
     history = _history(settings.source.baseline)
     gate = Gate()
+    reserve = reserve_of(settings.recovery, hooks.on_fault or _told)
 
     def stopping() -> bool:
-        if hooks.stop():
+        if hooks.stop() or (reserve is not None and reserve.is_spent()):
             gate.drain()  # A full outbox must not hold up a clean stop.
             return True
         return False
@@ -141,6 +143,10 @@ def assemble(
     )
     warm_up(settings)
     return Assembly(flow, store, store.recovery(settings.recovery), gate)
+
+
+def _told(error: IfdError) -> None:
+    note(str(error))
 
 
 def _history(baseline: str) -> HistoryTable | None:
