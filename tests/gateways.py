@@ -78,18 +78,25 @@ class GatewayProcess:
         self.process = subprocess.Popen(
             [*command, "--control-port", "0", *map(str, words)], stdout=subprocess.PIPE, text=True
         )
-        assert self.process.stdout is not None
-        said = "".join(iter(self.process.stdout.readline, "ready\n")) if self._runs() else ""
+        said = self._said()
         found = re.search(r"gateway at ([\d.]+):(\d+)", said)
         control = re.search(r"faults at [\d.]+:(\d+)", said)
-        assert found is not None, said
-        assert control is not None, said
+        if found is None or control is None:
+            self.stop()
+            raise AssertionError(f"the gateway said {said!r}")
         self.host, self.port = found[1], int(found[2])
         self.control_port = int(control[1])
         self.key = KEY
 
-    def _runs(self) -> bool:
-        return self.process.poll() is None
+    def _said(self) -> str:
+        """What it prints until it is ready, or ends."""
+        assert self.process.stdout is not None
+        said = ""
+        while line := self.process.stdout.readline():
+            if line == "ready\n":
+                break
+            said += line
+        return said
 
     def say(self, line: str) -> str:
         """Give a line to the control port; its answer."""
@@ -125,16 +132,24 @@ class RawClient:
     """The protocol in its barest form: what arrives is kept as bytes, and records are split off."""
 
     def __init__(self, gateway: RunningGateway | GatewayProcess, **fields: object) -> None:
-        """Connect and authenticate; `fields` are added to the authentication line."""
+        """Connect and authenticate; `fields` are added to the authentication line.
+
+        Raises:
+            OSError: the gateway closed instead, or reset the connection.
+        """
         self.socket = socket.create_connection((gateway.host, gateway.port), timeout=20)
-        self.greeting = self._line()
-        challenge = parse_line(self._line())["cram"]
-        key = str(fields.pop("key", gateway.key))
-        asked = {"auth": answer(challenge, key), "dataset": "GLBX.MDP3", "encoding": "dbn"}
-        self.say(asked | fields)
-        self.answer = parse_line(self._line())
         self.data = bytearray()
         """Everything received after the answer."""
+        try:
+            self.greeting = self._line()
+            challenge = parse_line(self._line())["cram"]
+            key = str(fields.pop("key", gateway.key))
+            asked = {"auth": answer(challenge, key), "dataset": "GLBX.MDP3", "encoding": "dbn"}
+            self.say(asked | fields)
+            self.answer = parse_line(self._line())
+        except BaseException:
+            self.close()
+            raise
 
     def say(self, fields: Mapping[str, object]) -> None:
         """Send one line."""
@@ -198,7 +213,8 @@ class RawClient:
         line = b""
         while not line.endswith(b"\n"):
             octet = self.socket.recv(1)
-            assert octet, f"closed after {line!r}"
+            if not octet:
+                raise ConnectionError(f"closed after {line!r}")
             line += octet
         return line[:-1]
 

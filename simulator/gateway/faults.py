@@ -138,7 +138,8 @@ class Faults:
         self._open: set[int] = set()
         self._fired: deque[Fired] = deque(maxlen=FIRED_MAX)
         self._fired_count = 0
-        self.on_added: Callable[[Fault], None] = lambda _fault: None
+        self._of_gateway: deque[Fault] = deque()
+        self.on_added: Callable[[], None] = lambda: None
         """Called in the adder's thread."""
         self.skew_ns = 0
 
@@ -151,16 +152,16 @@ class Faults:
         return self.arm(Fault(kind=kind, **given))
 
     def arm(self, fault: Fault) -> Fault:
-        """Arm one. What concerns the gateway as a whole happens at once."""
+        """Arm one."""
         with self._lock:
             if fault.kind == "skew":
                 self.skew_ns = fault.ns
                 self._note(fault, 0, 0)
             elif fault.kind in OF_GATEWAY:
-                self._note(fault, 0, 0)
+                self._of_gateway.append(fault)
             else:
                 self._armed.append(self._armed_one(fault))
-        self.on_added(fault)
+        self.on_added()
         return fault
 
     def _armed_one(self, fault: Fault) -> _Armed:
@@ -208,6 +209,15 @@ class Faults:
                 if armed.sessions is not None and armed.fault.session is None:
                     armed.sessions.discard(session)
             self._armed = [armed for armed in self._armed if armed.sessions != set()]
+
+    def take_of_gateway(self) -> Fault | None:
+        """The next fault of the gateway as a whole, which happens now."""
+        with self._lock:
+            if not self._of_gateway:
+                return None
+            fault = self._of_gateway.popleft()
+            self._note(fault, 0, 0)
+            return fault
 
     def take_one(self, kind: str, session: int = 0) -> Fault | None:
         """The next fault of a kind of AT_CONNECT or AT_START, which happens now."""

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 import zstandard
-from databento_dbn import DBNDecoder, InstrumentDefMsg, Metadata, VersionUpgradePolicy
+from databento_dbn import DBNDecoder, DBNError, InstrumentDefMsg, Metadata, VersionUpgradePolicy
 from numpy.typing import NDArray
 
 from connectors.databento.header import PREFIX_BYTES, header_bytes
@@ -51,7 +51,7 @@ def load(paths: Sequence[Path], log: Log, directory: Directory) -> None:
                     log.append(words)
         except OSError as error:
             raise FeedError(f"{path}: expected a readable DBN file, found: {error}") from None
-        except (zstandard.ZstdError, DecodeError) as error:
+        except (zstandard.ZstdError, DBNError, DecodeError) as error:
             raise FeedError(f"{path}: expected DBN records, found: {error}") from None
 
 
@@ -63,14 +63,14 @@ def _plain(file: BufferedReader) -> IO[bytes]:
 
 def _records(source: IO[bytes], directory: Directory) -> Iterator[Words]:
     """Records of one file in chunks."""
-    head = source.read(PREFIX_BYTES)
-    head += source.read(header_bytes(head) - len(head))
-    metadata = Metadata.decode(head)
+    head = _exactly(source, PREFIX_BYTES)
+    metadata = Metadata.decode(head + _exactly(source, header_bytes(head) - len(head)))
     _names(metadata, directory)
     ts_out = bool(metadata.ts_out)
     upgrade = DBNDecoder(
         has_metadata=False,
-        input_version=metadata.version,
+        # The library's own answer is the version it would upgrade to.
+        input_version=head[3],
         ts_out=ts_out,
         upgrade_policy=VersionUpgradePolicy(3),
     )
@@ -83,6 +83,17 @@ def _records(source: IO[bytes], directory: Directory) -> Iterator[Words]:
             yield np.frombuffer(b"".join(parts), np.uint32)
     if left:
         raise DecodeError(f"the end inside a record, {len(left)} bytes of it")
+
+
+def _exactly(source: IO[bytes], size: int) -> bytes:
+    """So many bytes: a decompressor gives fewer at the end of a frame."""
+    data = b""
+    while len(data) < size:
+        more = source.read(size - len(data))
+        if not more:
+            raise DecodeError(f"the end inside the header, after {len(data)} bytes")
+        data += more
+    return data
 
 
 def _parts(

@@ -7,7 +7,7 @@ one is behind, and with no reader it stands still. A slow reader loses nothing: 
 in the log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import Final, Protocol
@@ -16,7 +16,7 @@ from operators.model.records import NS_PER_S, MboBatch
 from simulator.gateway.book import Book
 from simulator.gateway.directory import Directory
 from simulator.gateway.log import Log
-from simulator.gateway.select_kernel import advance, first_mbo_ns
+from simulator.gateway.select_kernel import advance, first_mbo_ns, measure
 
 STEP_WORDS: Final = 256 * 1024
 """What happens at once at full speed: 1 MiB."""
@@ -78,18 +78,17 @@ class Market:
     """Newest capture time of what has happened."""
     mid_event: bool = False
     """The last record that happened does not end its event."""
+    wall_ns: Callable[[], int] = monotonic_ns
     book: Book = field(default_factory=Book)
     _anchor: tuple[int, int] | None = None
     """Market and wall time at which the clock was started."""
+    _clock_ns: int = 0
     _ended: bool = False
     _sessions: int = 0
 
     def clock_ns(self) -> int:
-        """The market's time."""
-        if self._anchor is None or self.config.speed is None:
-            return self.newest_ns
-        market, wall = self._anchor
-        return max(self.newest_ns, market + round((monotonic_ns() - wall) * self.config.speed))
+        """The market's time: whatever has not happened yet has a later capture time."""
+        return max(self.newest_ns, self._clock_ns)
 
     @property
     def is_over(self) -> bool:
@@ -104,7 +103,7 @@ class Market:
     def prepare(self) -> None:
         """Do ahead what takes a moment: open the first day, load or compile every kernel."""
         self._more(0)
-        self._more(first_mbo_ns(self.log.read(0, STEP_WORDS)) + 1)
+        self._more(self._first_ns() + 1)
         words = self.log.read(0, 64)
         advance(words, 0, 0)
         trial = Book()
@@ -118,8 +117,16 @@ class Market:
             if self._sessions < self.config.sessions_first:
                 return
             self._more(0)
-            first_ns = first_mbo_ns(self.log.read(self.released, STEP_WORDS))
-            self._anchor = (max(first_ns, self.newest_ns), monotonic_ns())
+            self._anchor = (max(self._first_ns(), self.newest_ns), self.wall_ns())
+
+    def _first_ns(self) -> int:
+        """Capture time of the first market-by-order record; what stands before is out at once."""
+        at = 0
+        while (words := self.log.read(at, STEP_WORDS)).size:
+            if first_ns := first_mbo_ns(words):
+                return int(first_ns)
+            at += measure(words)[0]
+        return 0
 
     def step(self) -> float:
         """At a speed: let happen what is due. Seconds until more is, at most a tenth.
@@ -128,20 +135,21 @@ class Market:
         """
         if self.config.speed is None or self._anchor is None:
             return _STEP_S_MAX
-        clock_ns = self.clock_ns()
-        self._more(clock_ns + _AHEAD_NS)
-        while self.released < self.log.stop:
-            if due_ns := self._advance(clock_ns):
-                return self._wait_s(due_ns, self.config.speed)
-        return _STEP_S_MAX
-
-    def _wait_s(self, due_ns: int, speed: float) -> float:
-        wait_ns = due_ns - self.clock_ns()
+        market_ns, wall_ns = self._anchor
+        due_by_ns = market_ns + round((self.wall_ns() - wall_ns) * self.config.speed)
+        self._more(due_by_ns + _AHEAD_NS)
+        next_ns = 0
+        while self.released < self.log.stop and not next_ns:
+            next_ns = self._advance(due_by_ns)
+        self._clock_ns = due_by_ns
+        if not next_ns:
+            return _STEP_S_MAX
+        wait_ns = next_ns - due_by_ns
         idle_s = self.config.idle_s_max
         if idle_s is not None and wait_ns > idle_s * NS_PER_S:
-            self._anchor = (due_ns, monotonic_ns())
+            self._anchor = (next_ns, self.wall_ns())
             return _STEP_S_MIN
-        return min(_STEP_S_MAX, max(_STEP_S_MIN, wait_ns / NS_PER_S / speed))
+        return min(_STEP_S_MAX, max(_STEP_S_MIN, wait_ns / NS_PER_S / self.config.speed))
 
     def pull(self) -> bool:
         """At full speed: let more happen, for one who has read all; whether anything has."""

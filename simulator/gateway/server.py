@@ -9,7 +9,7 @@ from time import monotonic
 from operators.model.errors import ConfigError, DecodeError
 from simulator.gateway.config import GatewayConfig
 from simulator.gateway.door import Door
-from simulator.gateway.faults import Fault, Faults
+from simulator.gateway.faults import Faults
 from simulator.gateway.link import Link
 from simulator.gateway.market import Market
 from simulator.gateway.place import Place
@@ -90,6 +90,7 @@ class Gateway:
         if self._listener is None:
             self.listen()
         self._accept_on()
+        self._suffer()
         if self.market.config.sessions_first == 0:
             self.market.start()
         try:
@@ -116,18 +117,19 @@ class Gateway:
         if self._accepting is None and self._listener is not None:
             self._accepting = asyncio.create_task(self._accept(self._listener))
 
-    def _on_fault(self, fault: Fault) -> None:
+    def _on_fault(self) -> None:
         """In the thread that asked for it."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._fault_added, fault)
+            self._loop.call_soon_threadsafe(self._suffer)
 
-    def _fault_added(self, fault: Fault) -> None:
-        match fault.kind:
-            case "refuse":
+    def _suffer(self) -> None:
+        """Let happen what concerns the gateway as a whole; sessions look for themselves."""
+        while (fault := self.faults.take_of_gateway()) is not None:
+            if fault.kind == "refuse":
                 self.stop_listening()
                 if fault.seconds and self._loop is not None:
                     self._loop.call_later(fault.seconds, self._accept_on)
-            case "accept":
+            else:
                 self._accept_on()
         for session in self._sessions:
             session.wake()

@@ -115,13 +115,12 @@ class Session:
             raise DecodeError("snapshot=1 needs schema mbo, and no start")
         if self._lines > self._config.subscriptions_max:
             raise DecodeError(f"more than {self._config.subscriptions_max} subscriptions")
-        now = self._market.clock_ns()
         mappings, unknown = self._subscribed.add(
-            asked, self._market.directory, now, live=self._started
+            asked, self._market.directory, self._market.clock_ns(), live=self._started
         )
         self._place.resubscribed()
         self._mappings.extend(mappings)
-        now += self._faults.skew_ns
+        now = self._now()
         if asked.is_last:
             self._said.append(records.acknowledgement(now, asked.id or 0, asked.schema))
         for symbol in unknown:
