@@ -19,6 +19,7 @@ _DAY_NS: Final = 23 * 3600 * NS_PER_S
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PARENT: Final = re.compile(r"[A-Z0-9]+\.(FUT|OPT|SPOT)")
 _CONTINUOUS: Final = re.compile(r"[A-Z0-9]+\.[cnv]\.\d+")
+_CONNECTS_MAX: Final = 5
 _PORT_MAX: Final = 65_535
 
 
@@ -56,10 +57,12 @@ class FeedConfig:
     """More than 0 s."""
     auth_timeout_s: float = 15.0
     """From connection to the answer to the key, more than 0 s."""
-    backoff_s_min: float = 1.0
-    """Bound of the first pause after a loss, more than 0 s; it doubles with each failure."""
-    backoff_s_max: float = 30.0
-    """Longest pause, at least `backoff_s_min`."""
+    backoff_least_ms: int = 1_000
+    """Pause before every attempt after a loss, at least 0 ms: Databento asks for a second."""
+    backoff_first_ms: int = 500
+    """Bound of what chance adds to the first pause, at least 1 ms; it doubles at each failure."""
+    backoff_most_ms: int = 30_000
+    """Bound of what chance adds at last, at least `backoff_first_ms`."""
     attempts_max: int = 6
     """Failures in a row after which the feed is DEGRADED, at least 1."""
     degraded_retry_s: float = 60.0
@@ -70,8 +73,8 @@ class FeedConfig:
     resume_reach_s: float = 3_600.0
     """Longest time before the newest record that a replay starts for the sake of instruments
     that were quiet, at least `resume_margin_s`."""
-    subscriptions_per_s: float = 3.0
-    """Subscription requests a second, more than 0; Databento delays those above its limit."""
+    subscriptions_per_s: int = 3
+    """Subscription requests in any second, at least 1; Databento delays those above its limit."""
     queue_rows_max: int = 1_000_000
     """Records received and not yet taken, at least 1,000; then the socket is not read."""
     queue_bytes_max: int = 67_108_864
@@ -101,8 +104,8 @@ class FeedConfig:
                 raise ValueError(f"schemas must be among {known}, was {schema}")
         if "mbo" not in self.schemas:
             raise ValueError("schemas must hold mbo")
-        if self.backoff_s_max < self.backoff_s_min:
-            raise ValueError(f"backoff_s_max must be at least {self.backoff_s_min}")
+        if self.backoff_most_ms < self.backoff_first_ms:
+            raise ValueError(f"backoff_most_ms must be at least {self.backoff_first_ms}")
         if self.resume_reach_s < self.resume_margin_s:
             raise ValueError(f"resume_reach_s must be at least {self.resume_margin_s}")
         if self.budget_warning_ratio > 1:
@@ -136,7 +139,11 @@ _BOUNDS: Final = (
     ("port", 1, _PORT_MAX),
     ("heartbeat_interval_s", 5, 1_800),
     ("grace_ms", 0, 60_000),
+    ("backoff_least_ms", 0, 3_600_000),
+    ("backoff_first_ms", 1, 3_600_000),
+    ("backoff_most_ms", 1, 3_600_000),
     ("attempts_max", 1, 1_000_000),
+    ("subscriptions_per_s", 1, 1_000),
     ("queue_rows_max", 1_000, 2**40),
     ("queue_bytes_max", 65_536, 2**40),
     ("rows_per_epoch_max", 1_000, 2**40),
@@ -145,8 +152,8 @@ _BOUNDS: Final = (
     ("skew_ms_max", 1, 2**40),
 )
 _ABOVE_ZERO: Final = (
-    *("silence_margin_s", "connect_timeout_s", "auth_timeout_s", "backoff_s_min", "backoff_s_max"),
-    *("degraded_retry_s", "resume_margin_s", "resume_reach_s", "subscriptions_per_s"),
+    *("silence_margin_s", "connect_timeout_s", "auth_timeout_s"),
+    *("degraded_retry_s", "resume_margin_s", "resume_reach_s"),
     "budget_warning_ratio",
 )
 
@@ -159,18 +166,17 @@ class LiveConfig:
     """Databento's API key, by environment alone (IFD_LIVE__KEY or DATABENTO_API_KEY)."""
     feeds: dict[str, FeedConfig] = field(default_factory=dict)
     """Name of a feed → what it is; the name is published. Empty: files are read instead."""
-    connects_per_s_max: float = 4.0
-    """New connections of this process in a second, above 0 and at most 5, Databento's limit."""
+    connects_per_s_max: int = 4
+    """New connections of this process in any second, 1…5, Databento's limit for an address."""
 
     def __post_init__(self) -> None:
         for name in self.feeds:
             if not _NAME.fullmatch(name):
                 form = "1 to 32 lower-case letters, digits, - and _"
                 raise ValueError(f"feeds must have names of {form}, was {name!r}")
-        if not 0 < self.connects_per_s_max <= 5:
-            raise ValueError(
-                f"connects_per_s_max must be above 0 and at most 5, was {self.connects_per_s_max}"
-            )
+        if not 1 <= self.connects_per_s_max <= _CONNECTS_MAX:
+            bounds = f"from 1 to {_CONNECTS_MAX}"
+            raise ValueError(f"connects_per_s_max must be {bounds}, was {self.connects_per_s_max}")
         if self.key and not (self.key.isascii() and self.key.isprintable() and " " not in self.key):
             raise ValueError("key must be visible ASCII characters without spaces")
 
@@ -209,7 +215,8 @@ def subscriptions(
     Args:
         config: Of the feed.
         start_ns: Replay from this ts_event on; 0 for all there is, None for none.
-        snapshot: Begin with the books as they stand; not together with `start_ns`.
+        snapshot: Begin with the books as they stand, and with all there is of the other schemas:
+            what the instruments are, and how they stand; not together with `start_ns`.
         now_ns: Wall time: schemas that are kept for a day are replayed from their beginning
             where `start_ns` lies before it.
     """
@@ -219,12 +226,13 @@ def subscriptions(
         stype: SType = stype_of(symbol) if config.stype_in == "auto" else config.stype_in
         groups.setdefault(stype, []).append(symbol)
     found = []
-    # Definitions first: what an instrument is comes before what happens to it.
+    # What an instrument is comes before what happens to it.
     for schema in (name for name in _ORDER if name in config.schemas):
         is_old = start_ns is not None and now_ns - start_ns > _DAY_NS
         start = 0 if is_old and schema not in REPLAYED_WEEKLY else start_ns
+        if snapshot and schema != "mbo":
+            start = 0
         for stype, symbols in groups.items():
-            found.append(
-                Subscription(schema, stype, tuple(symbols), start, snapshot and schema == "mbo")
-            )
+            books = snapshot and schema == "mbo"
+            found.append(Subscription(schema, stype, tuple(symbols), start, books))
     return tuple(found)

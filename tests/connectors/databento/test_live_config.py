@@ -25,8 +25,8 @@ NOW_NS = 1_775_484_000_000_000_000
         ({"symbols": ("ESZ6",), "schemas": ("mbo", "trades")}, "among"),
         ({"symbols": ("ESZ6",), "port": 0}, "port must be from 1"),
         ({"symbols": ("ESZ6",), "heartbeat_interval_s": 4}, "heartbeat_interval_s"),
-        ({"symbols": ("ESZ6",), "backoff_s_min": float("nan")}, "backoff_s_min"),
-        ({"symbols": ("ESZ6",), "backoff_s_max": 0.5}, "backoff_s_max"),
+        ({"symbols": ("ESZ6",), "silence_margin_s": float("nan")}, "silence_margin_s"),
+        ({"symbols": ("ESZ6",), "backoff_most_ms": 100}, "backoff_most_ms"),
         ({"symbols": ("ESZ6",), "resume_reach_s": 1.0}, "resume_reach_s"),
         ({"symbols": ("ESZ6",), "budget_warning_ratio": 1.1}, "budget_warning_ratio"),
     ],
@@ -83,7 +83,7 @@ def test_each_schema_is_asked_for_in_groups_of_one_symbology():
     assert [each.symbols for each in asked[:2]] == [("ES.FUT", "NQ.OPT"), ("NQ.c.0",)]
     # Snapshots are of books.
     assert [each.snapshot for each in asked] == [False] * 6 + [True] * 2
-    assert {each.start_ns for each in asked} == {None}
+    assert [each.start_ns for each in asked] == [0] * 6 + [None] * 2
 
 
 def test_a_start_before_what_is_kept_asks_for_all_there_is():

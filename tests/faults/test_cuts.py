@@ -1,0 +1,71 @@
+"""A feed that is cut at any byte gives what an uncut one gives: no record lost, none twice."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.proxy import Way, running_proxy
+from tests.flows import market, summary
+from tests.gateways import running_gateway
+from tests.live import has_records, live_settings, run_live, segments
+
+CUTS = int(os.environ.get("IFD_SOAK_CUTS", "20"))
+KINDS = ("rst", "fin", "half_open", "refuse")
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return market(tmp_path_factory.mktemp("market") / "market.dbn", duration_s=60.0)
+
+
+@pytest.fixture(scope="module")
+def expected(tape: Path) -> dict:
+    """Of the tape itself, read as a file."""
+    return summary(tape, "--feed", "glbx", "--shards", "4")
+
+
+def test_a_live_run_equals_a_replay_of_the_file_and_of_its_tape(tape, expected, tmp_path):
+    with running_gateway([tape]) as gateway:
+        settings = live_settings(tmp_path, gateway.host, gateway.port, gateway.key)
+        ran = run_live(tmp_path / "run", settings, has_records(expected["records"]))
+    assert ran.records == expected["records"]
+    assert ran.digest == expected["signals"]["digest"]
+    again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
+    assert again["signals"] == expected["signals"]
+
+
+def cut_run(tape, tmp_path, expected, way, **given):
+    """A run through a proxy; how it went, after all that must hold of it."""
+    with (
+        running_gateway([tape]) as gateway,
+        running_proxy(gateway.host, gateway.port, way) as proxy,
+    ):
+        settings = live_settings(tmp_path, proxy.host, proxy.port, gateway.key, **given)
+        ran = run_live(tmp_path / "run", settings, has_records(expected["records"]))
+    assert ran.records == expected["records"]
+    assert ran.summary["quality"] == expected["quality"]
+    assert ran.summary["streams"] == expected["streams"]
+    assert ran.digest == expected["signals"]["digest"]
+    again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
+    assert again["signals"] == expected["signals"]
+    return ran
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_cuts_at_random_bytes_lose_and_repeat_nothing(tape, expected, tmp_path, seed):
+    chance = random.Random(seed)
+    size = tape.stat().st_size
+
+    def way(number: int) -> Way:
+        if number >= CUTS:
+            return Way()
+        # Some cuts come before the session begins, some inside its header, some far on.
+        after = int(size * chance.random() ** 4)
+        return Way(chance.choice(KINDS), after, chance.choice((1_000, 65_536)))
+
+    ran = cut_run(tape, tmp_path, expected, way)
+    assert ran.repeated > 0
+    assert ran.summary["streams"]["gaps"] == 0
