@@ -10,11 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import Sink
 
+from config.calendar import load_calendar
 from config.products import products, root_of_assets
 from config.settings import Settings
-from connectors.dbn_file import DbnFileConfig, DbnFileSource, Hooks
+from connectors.databento.week import Week
+from connectors.dbn_file import DbnFileConfig, DbnFileSource, Hooks, Keyed
 from connectors.root_rules import RootsConfig
 from connectors.tape.listing import listed, may_grow
 from dataflows.store import Store
@@ -36,7 +39,9 @@ def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
     """
     source = settings.source
     if not source.paths:
-        raise ConfigError("source.paths: expected at least one DBN file, found none")
+        raise ConfigError(
+            "source.paths: expected at least one DBN file, or a live feed (live.feeds), found none"
+        )
     paths = listed(source.paths)
     config = DbnFileConfig(
         feed=source.feed,
@@ -48,6 +53,30 @@ def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
         roots=roots_of(settings),
     )
     return DbnFileSource([config], hooks)
+
+
+def source_of(
+    settings: Settings, hooks: Hooks, life: str = ""
+) -> FixedPartitionedSource[Keyed, dict[str, Any]]:
+    """The files of `source.paths`; where none are named, the live feeds.
+
+    Args:
+        settings: Of the process.
+        hooks: What it asks of a source.
+        life: Name of the recovery store's life.
+
+    Raises:
+        ConfigError: neither files nor feeds are named, or the key of the feeds is missing.
+    """
+    if settings.source.paths or not settings.live.feeds:
+        return file_source(settings, hooks)
+    # Loads the vendor's client, which takes longer than all else.
+    from connectors.databento.source import LiveParts, LiveSource
+
+    calendar = load_calendar()
+    week = Week(offset_s=calendar.offset_s, changes=calendar.changes)
+    parts = LiveParts(tape=settings.tape, roots=roots_of(settings), week=week, life=life)
+    return LiveSource(settings.live, parts, hooks)
 
 
 def roots_of(settings: Settings) -> RootsConfig:
