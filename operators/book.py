@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from operators import book_checks, book_snapshot
 from operators import book_kernel as kernel
-from operators import book_snapshot
 from operators import book_state as state_of
 from operators.book_config import BookConfig
 from operators.book_head import COUNTERS
 from operators.book_state import Book as Columns
+from operators.model.book_check import VERIFY, BookCheck, verify_of
 from operators.model.controls import GAP, FeedGap, gap_of
 from operators.model.evaluations import (
     DEPTH_DTYPE,
@@ -37,7 +38,7 @@ from operators.model.items import (
     Report,
     Tick,
 )
-from operators.model.records import MBO_DTYPE
+from operators.model.records import MBO_DTYPE, NS_PER_S
 from operators.model.signals import Gap
 from operators.model.streams import GAPS, Flowing, Message
 
@@ -49,16 +50,19 @@ _OUTRIGHT = re.compile(r"[A-Z0-9]{1,6}[FGHJKMNQUVXZ]\d{1,2}")
 join two of them, options add a space, class letter and strike."""
 _FUTURE = "F"
 """DBN's instrument class of an outright future."""
+_VERIFIED_NS = 86_400 * NS_PER_S
+"""Time between two checks of a book: what one refutes may be wrong since the one before."""
 
 
 class Book:
     """Orders, levels, open events and open panes of all instruments of one shard.
 
-    A book is not to be trusted once a record does not fit, or once a control says that data of its
-    feed is missing: then what was under way is discarded, and rows are dirty until the book is
-    cleared and, if a snapshot begins there, whole. A gap concerns the instruments that it names,
-    also those that come only later, or all that are known by then. An instrument that comes later
-    and was not named starts with an empty book, as one newly listed would.
+    A book is not to be trusted once a record does not fit, once a control says that data of its
+    feed is missing, or once history refutes it (control `verify`): then what was under way is
+    discarded, and rows are dirty until the book is cleared and, if a snapshot begins there, whole.
+    A gap concerns the instruments that it names, also those that come only later, or all that are
+    known by then. An instrument that comes later and was not named starts with an empty book, as
+    one newly listed would.
 
     State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 900 per
     instrument; in a snapshot 24 per order. Of gaps, the instruments that are still to come. An
@@ -80,6 +84,8 @@ class Book:
         self._feeds: list[str] = []
         self._awaited: dict[int, FeedGap] = {}
         """Instruments that a gap named before there was a record of them."""
+        self._checks: list[BookCheck] | None = None
+        """What the books hold, by slot, while nothing changes them; no part of the state."""
         self._columns: Columns = state_of.empty_book(config.levels_published)
         if state is not None:
             self._restore(state)
@@ -99,6 +105,8 @@ class Book:
                 self._assign(item.feed, item.instrument_id, item.root, item.symbol, out)
             elif isinstance(item, Control) and item.name == GAP:
                 self._on_gap(item, out)
+            elif isinstance(item, Control) and item.name == VERIFY:
+                self._on_verify(item, out)
             elif isinstance(item, Definition):
                 self._on_definition(item)
             elif isinstance(item, MarketStatus):
@@ -134,6 +142,7 @@ class Book:
 
     def _on_rows(self, item: MboRows, out: list[Flowing]) -> None:
         assert item.rows.dtype == MBO_DTYPE, "rows are market-by-order records"
+        self._checks = None
         rows = np.ascontiguousarray(item.rows)
         faults = np.zeros(rows.size, np.uint16) if item.faults is None else item.faults
         faults = np.ascontiguousarray(faults, np.uint16)
@@ -196,6 +205,28 @@ class Book:
                     self._awaited[key] = replace(gap, instruments=None)
         for slot in slots:
             self._distrust(slot, item.feed, gap, item.ts_event, out)
+
+    def _on_verify(self, item: Control, out: list[Flowing]) -> None:
+        """Compare a book that is trusted with what history says that it holds."""
+        told = verify_of(item)
+        if told is None:
+            return
+        instrument_id, check = told
+        slot = self._slot_of.get(_key(self._feed(item.feed), instrument_id))
+        if slot is None:
+            return
+        instrument = self._columns.instruments[slot]
+        if instrument["dirty"] or instrument["in_snapshot"]:
+            return
+        if self._checks is None:
+            # History tells all books at once: one pass over the orders serves them all.
+            self._checks = book_checks.checks(self._columns)
+        own = self._checks[slot] if slot < len(self._checks) else BookCheck()
+        if own == check:
+            return
+        since_ns = item.ts_event - _VERIFIED_NS
+        gap = FeedGap(reason="seam", from_ns=since_ns, to_ns=item.ts_event, instruments=None)
+        self._distrust(slot, item.feed, gap, item.ts_event, out)
 
     def _distrust(
         self, slot: int, feed: str, gap: FeedGap, ts_event: int, out: list[Flowing]

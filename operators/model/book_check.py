@@ -61,10 +61,20 @@ def orders_digest(
     price_e9: NDArray[np.int64],
     size: NDArray[np.uint32],
 ) -> int:
-    """Sum of the orders' hashes modulo 2^64; 0 for an empty book.
+    """Sum of the orders' hashes modulo 2^64; 0 for an empty book. Arguments as `order_hashes`."""
+    return int(np.add.reduce(order_hashes(order_id, is_ask, price_e9, size), dtype=np.uint64))
+
+
+def order_hashes(
+    order_id: NDArray[np.uint64],
+    is_ask: NDArray[np.bool_],
+    price_e9: NDArray[np.int64],
+    size: NDArray[np.uint32],
+) -> NDArray[np.uint64]:
+    """A hash of each order, shape (n,), uint64, in which every field counts.
 
     Args:
-        order_id: shape (n,), uint64, one entry for each resting order.
+        order_id: shape (n,), uint64.
         is_ask: shape (n,).
         price_e9: shape (n,), int64, 1e-9 units.
         size: shape (n,), contracts.
@@ -74,5 +84,4 @@ def orders_digest(
     mixed = (mixed ^ (mixed >> _33)) * _MIX
     mixed ^= size.astype(np.uint64) * _SIZE + is_ask.astype(np.uint64) * _ASK
     mixed = (mixed ^ (mixed >> _33)) * _MIX
-    mixed ^= mixed >> _33
-    return int(np.add.reduce(mixed, dtype=np.uint64)) if mixed.size else 0
+    return mixed ^ (mixed >> _33)

@@ -187,9 +187,12 @@ class _TlsServer(ThreadingHTTPServer):
         connection = request
         try:
             request.settimeout(SOCKET_TIMEOUT_S)
-            connection = self._context.wrap_socket(request, server_side=True)
+            connection = self._context.wrap_socket(
+                request, server_side=True, do_handshake_on_connect=False
+            )
             with self._lock:
                 self._open.add(connection)
+            connection.do_handshake()
             super().finish_request(connection, client_address)
         except OSError:
             # The client went away, or does not trust us: its matter.

@@ -9,6 +9,7 @@ import pytest
 from operators import book_state
 from operators.book import Book
 from operators.book_config import BookConfig
+from operators.model.book_check import VERIFY, BookCheck, orders_digest, verify_control
 from operators.model.evaluations import (
     AUCTION,
     CROSSED,
@@ -29,6 +30,7 @@ from operators.model.evaluations import (
 )
 from operators.model.items import Control, Evaluations, MarketStatus, MboRows, Tick
 from operators.model.records import F_LAST, F_SNAPSHOT
+from operators.model.streams import Message
 from tests.operators.book_oracle import Oracle
 from tests.operators.book_streams import (
     definition,
@@ -42,6 +44,7 @@ from tests.operators.book_streams import (
 from tests.tape import FEED, instrument, instruments, mbo
 
 E9 = 1_000_000_000
+MIDNIGHT = 20_000 * 86_400 * E9
 SNAP = hex(F_SNAPSHOT)
 
 BOOK = """
@@ -544,6 +547,70 @@ def test_a_gap_concerns_whom_it_names_else_all_that_are_known():
     for named, expected in ((None, [1, 2, 3]), ((3, 1), [1, 3]), ((), [])):
         out, _ = run([*known, other, *gap(FEED, 9, "seam", named)])
         assert gaps(out) == [(id_, "opened", "seam") for id_ in expected]
+
+
+def checked(text, instrument_id=1, ts=MIDNIGHT):
+    """The control by which history tells the orders of a book, given as the text of adds."""
+    rows = mbo(text).rows
+    columns = (rows["order_id"], rows["side"] == b"A", rows["price"], rows["size"])
+    check = BookCheck(rows.size, orders_digest(*columns))
+    return verify_control(FEED, ts, instrument_id, check)
+
+
+def test_a_book_that_history_confirms_goes_on():
+    traded = OPEN + "3 C B 99.50 2 #2\n--\n4 M B 99.75 7 #1\n--"
+    left = """
+        5 A B 99.75  7 #1
+        5 A B 99.50  4 #2
+        5 A A 100.00 2 #3
+        5 A A 100.25 4 #4
+        5 A A 100.50 9 #5
+    """
+    out, _ = run([instrument(), mbo(BOOK + traded), checked(left), mbo("6 A B 98 1 #6\n--")])
+    assert gaps(out) == []
+    assert [item.name for item in out if isinstance(item, Control)] == [VERIFY]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        BOOK.replace("6 #2", "5 #2"),
+        BOOK.replace("99.50", "99.25"),
+        BOOK.replace("A B 99.50", "A A 99.50"),
+        BOOK.replace("#2", "#7"),
+        BOOK + "1 A B 98 1 #8",
+        BOOK.rpartition("1 A A")[0],
+    ],
+)
+def test_a_book_that_history_refutes_is_dirty_until_a_snapshot(wrong):
+    book = Book(BookConfig())
+    known = [*instruments({1: "ESH4", 2: "ESM4"}), mbo(BOOK), mbo(BOOK, 2)]
+    book.on_items(known)
+    out = book.on_items([checked(wrong), checked(BOOK, 2)])
+    (message,) = [item for item in out if isinstance(item, Message)]
+    assert gaps(out) == [(1, "opened", "seam")]
+    assert (message.value.ts_from, message.value.ts_to) == (MIDNIGHT - 86_400 * E9, MIDNIGHT)
+    # It is told once: what is not trusted is not compared.
+    assert gaps(book.on_items([checked(wrong)])) == []
+    assert gaps(book.on_items([mbo(SNAPSHOT)])) == [(1, "closed", "snapshot")]
+    held = SNAPSHOT.partition("\n    1 ")[2]
+    assert gaps(book.on_items([checked(f"1 {held}")])) == []
+    assert gaps(book.on_items([checked(BOOK)])) == [(1, "opened", "seam")]
+
+
+def test_books_are_compared_as_they_are_at_the_check():
+    first, later = "1 A B 99 5 #1\n--\n", "2 A B 98 5 #2\n--\n"
+    both = first + later
+    items = [instrument(), mbo(first), checked(first), mbo(later), checked(both), checked(first)]
+    assert gaps(run(items)[0]) == [(1, "opened", "seam")]
+
+
+def test_an_empty_book_and_one_nobody_knows_can_be_checked():
+    none = verify_control(FEED, MIDNIGHT, 1, BookCheck())
+    unknown = verify_control(FEED, MIDNIGHT, 9, BookCheck(3, 5))
+    unread = Control(FEED, MIDNIGHT, VERIFY, "nonsense")
+    gone = mbo("1 A B 99 5 #1\n--\n2 C B 99 5 #1\n--")
+    assert gaps(run([none, instrument(), gone, none, unknown, unread])[0]) == []
 
 
 def test_an_instrument_that_a_gap_named_is_dirty_from_its_first_record_on():

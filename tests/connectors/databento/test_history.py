@@ -13,9 +13,12 @@ from connectors.databento.history_config import HistoryConfig
 from connectors.databento.history_errors import HistoryError
 from connectors.databento.history_plan import HistorySymbols
 from connectors.databento.messages import SymbolMapping, decode_message
+from operators.book import Book
+from operators.book_config import BookConfig
 from operators.model.book_check import VERIFY, BookCheck, orders_digest, verify_of
-from operators.model.items import Control, Definition, MarketStatus
+from operators.model.items import Control, Definition, MarketStatus, MboRows
 from operators.model.records import F_SNAPSHOT, NS_PER_S
+from operators.model.streams import Message
 from simulator.historical.archive import DAY_NS
 from simulator.historical.faults import Fault
 from simulator.historical.snapshot import book_snapshot
@@ -451,6 +454,29 @@ def test_a_downloaded_file_that_is_harmed_ends_the_feed_with_an_error(feeds, ser
     drained(feed)
     assert_one_line(feed.error, "a downloaded file was harmed")
     assert not feed.error.is_final
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_books_that_stood_through_the_night_are_confirmed_or_refuted(
+    feeds, monkeypatch, tmp_path, is_lost
+):
+    rows, service = midnight_service(monkeypatch)
+    cut = MIDNIGHT - 5 * NS_PER_S
+    book = Book(BookConfig())
+    live = rows[rows["ts_recv"] < cut]
+    if is_lost:
+        # A cancel that live never brought: its order rests on.
+        live = np.delete(live, np.flatnonzero(live["action"] == b"C")[-1])
+    book.on_items([MboRows("glbx", frozen(live))])
+    with service as server:
+        feed = opened(feeds, server, tmp_path, (cut, MIDNIGHT + 5 * NS_PER_S))
+        pieces = drained(feed)
+    given = [MboRows("glbx", p) if isinstance(p, np.ndarray) else p[0] for p in pieces]
+    given = [item for item in given if not isinstance(item, SymbolMapping)]
+    gaps = [m.value for m in book.on_items(given) if isinstance(m, Message)]
+    assert len([item for item in given if isinstance(item, Control)]) == 4
+    told = [(gap.change, gap.reason, gap.ts_to) for gap in gaps]
+    assert told == ([("opened", "seam", MIDNIGHT)] if is_lost else [])
 
 
 @pytest.mark.slow
