@@ -27,13 +27,13 @@ def specs(start_ns: int = START) -> list[InstrumentSpec]:
 
 
 def market(count: int, start_ns: int = START, step_ns: int = 10_000_000, seed: int = 1) -> MboBatch:
-    """Adds, changes and cancels in four books, `count` rows, each an event: no kernel is compiled.
+    """Adds, changes and cancels in four sound books, each row an event: no kernel is compiled.
 
     Several rows now and then share one ts_recv, as those of one packet do.
     """
     random = Random(seed)
     ids = [spec.instrument_id for spec in specs(start_ns)]
-    books: dict[int, dict[int, tuple[bytes, int]]] = {each: {} for each in ids}
+    books: dict[int, dict[int, tuple[bytes, int, int]]] = {each: {} for each in ids}
     rows = np.zeros(count, MBO_DTYPE)
     ts = start_ns
     for number, row in enumerate(rows):
@@ -42,16 +42,16 @@ def market(count: int, start_ns: int = START, step_ns: int = 10_000_000, seed: i
         book = books[each]
         action = b"A" if len(book) < 5 else random.choice([b"A", b"M", b"C"])
         if action == b"A":
-            order_id, side, price = number + 1, random.choice([b"A", b"B"]), 5_000 + number % 50
-            book[order_id] = side, price
+            order_id, side, size = number + 1, random.choice([b"A", b"B"]), random.randint(1, 9)
+            price = 5_000 + number % 50 * (1 if side == b"A" else -1) + (side == b"A")
         else:
             order_id = random.choice(list(book))
-            side, price = book.pop(order_id)
-            if action == b"M":
-                book[order_id] = side, price
+            side, price, size = book.pop(order_id)
+            size = random.randint(1, 9) if action == b"M" else size
+        if action != b"C":
+            book[order_id] = side, price, size
         row["action"], row["order_id"], row["side"] = action, order_id, side
-        row["price"] = price * 10**9
-        row["size"] = 9 if action == b"C" else random.randint(1, 9)
+        row["price"], row["size"] = price * 10**9, size
         row["ts_event"], row["ts_recv"], row["sequence"] = ts - 100_000, ts, number
     rows["length"], rows["rtype"], rows["publisher_id"] = 14, RTYPE_MBO, 1
     rows["flags"] = F_LAST

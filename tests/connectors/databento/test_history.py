@@ -467,7 +467,7 @@ def test_books_that_stood_through_the_night_are_confirmed_or_refuted(
     if is_lost:
         # A cancel that live never brought: its order rests on.
         live = np.delete(live, np.flatnonzero(live["action"] == b"C")[-1])
-    book.on_items([MboRows("glbx", frozen(live))])
+    assert not [m for m in book.on_items([MboRows("glbx", frozen(live))]) if isinstance(m, Message)]
     with service as server:
         feed = opened(feeds, server, tmp_path, (cut, MIDNIGHT + 5 * NS_PER_S))
         pieces = drained(feed)
