@@ -50,6 +50,7 @@ bench: setup ## ns per record of each step and of the whole, beside what a bare 
 soak: setup ## the long counts of tests: a worker killed a hundred times, a million damaged buffers (an hour)
 	@IFD_SOAK_KILLS=100 $(BIN)/pytest tests/recovery/test_kill.py -k "killed_often and not apache" $(ARGS)
 	@IFD_SOAK_FUZZ=1000000 $(BIN)/pytest -s tests/connectors/databento/test_wire_fuzz.py $(ARGS)
+	@IFD_SOAK_TAPES=3000 IFD_SOAK_TAPE_KILLS=100 $(BIN)/pytest tests/connectors/tape -k "whatever or outlives" $(ARGS)
 
 lock: setup ## choose versions anew within pyproject.toml and write requirements/*.txt
 	@$(COMPILE) --upgrade --extra dev pyproject.toml --output-file requirements/dev.txt

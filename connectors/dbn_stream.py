@@ -140,7 +140,10 @@ class DbnStream:
             self._open[0].close()
 
     def _opened(self) -> tuple[DbnReader, Decoder]:
-        reader = DbnReader(self._paths[self._file])
+        path = self._paths[self._file]
+        if self._may_grow and not Path(path).exists():
+            path += ".zst"  # Compressed since it was listed.
+        reader = DbnReader(path)
         return reader, Decoder(self._feed, skip_unknown=self._skip_unknown)
 
     def _read(self, reader: DbnReader, decoder: Decoder) -> None:

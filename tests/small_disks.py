@@ -17,13 +17,17 @@ DEADLINE_S = 120.0
 
 
 def on_small_disk(
-    folder: Path, size_bytes: int, *words: object, env: Mapping[str, str] | None = None
+    folder: Path,
+    size_bytes: int,
+    *words: object,
+    env: Mapping[str, str] | None = None,
+    is_writable: bool = True,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with these words, `folder` being a disk of that size; skips where none can be."""
     if not may_mount():
         pytest.skip("needs to mount a file system in a namespace of its own")
     return subprocess.run(
-        _command(folder, size_bytes, [sys.executable, *map(str, words)]),
+        _command(folder, size_bytes, [sys.executable, *map(str, words)], is_writable=is_writable),
         cwd=ROOT,
         env=None if env is None else dict(env),
         capture_output=True,
@@ -42,7 +46,10 @@ def may_mount() -> bool:
     return done.returncode == 0
 
 
-def _command(folder: Path, size_bytes: int, words: list[str]) -> list[str]:
+def _command(
+    folder: Path, size_bytes: int, words: list[str], *, is_writable: bool = True
+) -> list[str]:
     own = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    mounted = 'mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && exec "$@"'
-    return [*own, "sh", "-c", mounted, "sh", str(size_bytes), str(folder), *words]
+    options = f"size={size_bytes}" + ("" if is_writable else ",ro")
+    mounted = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
+    return [*own, "sh", "-c", mounted, "sh", options, str(folder), *words]

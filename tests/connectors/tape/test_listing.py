@@ -25,7 +25,10 @@ def recorded(folder, days: int = 4):
 
 def pieces(paths) -> list[object]:
     """What a replay gives: rows one by one, and the other records."""
-    stream = DbnStream("f", paths, chunk_rows=7, may_grow=may_grow(paths))
+    return rest_of(DbnStream("f", paths, chunk_rows=7, may_grow=may_grow(paths)))
+
+
+def rest_of(stream: DbnStream) -> list[object]:
     found: list[object] = []
     while stream.fill():
         head = stream.head
@@ -65,6 +68,19 @@ def test_one_that_is_being_written_ends_with_its_last_whole_record(tmp_path):
     path.write_bytes(data + bytes(100))
     with pytest.raises(DecodeError, match="a record of at least 16 bytes, found a length of 0"):
         pieces(listed((str(tmp_path),)))
+    tape.close()
+
+
+def test_a_segment_may_be_compressed_while_those_before_it_are_read(tmp_path):
+    tape = recorded(tmp_path, days=2)
+    paths = listed((str(tmp_path),))
+    before = pieces(paths)
+    stream = DbnStream("f", paths, chunk_rows=7, may_grow=may_grow(paths))
+    stream.fill()
+    tape.rotate_if_due(4 * DAY_NS)
+    assert tape.wait_idle()
+    assert not segment_path(tmp_path / FEED, 2).exists()
+    assert rest_of(stream) == before
     tape.close()
 
 

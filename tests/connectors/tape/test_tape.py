@@ -1,4 +1,3 @@
-import os
 from dataclasses import replace
 
 import pytest
@@ -7,6 +6,7 @@ from connectors.tape.segments import HEADER_BYTES, TapePosition, segment_path
 from connectors.tape.tape import Tape
 from operators.model.errors import StateError
 from tests.connectors.tape.tapes import BEGIN, FEED, config_of, held, opened, read, records
+from tests.small_disks import on_small_disk
 
 DAY_NS = 86_400 * 10**9
 MONDAY_NS = 1_775_484_000_000_000_000
@@ -155,14 +155,24 @@ def test_what_was_deleted_is_told(tmp_path):
         opened(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+READ_ONLY = """
+import sys
+from pathlib import Path
+from operators.model.errors import StateError
+from tests.connectors.tape.tapes import opened
+try:
+    opened(Path(sys.argv[1]))
+except StateError as error:
+    sys.stdout.write(str(error))
+"""
+
+
 def test_a_folder_that_may_not_be_written_is_told(tmp_path):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(StateError, match=r"tape\.directory a folder that this process may"):
-            opened(tmp_path)
-    finally:
-        tmp_path.chmod(0o700)
+    done = on_small_disk(tmp_path, 2**20, "-c", READ_ONLY, tmp_path, is_writable=False)
+    assert done.stdout == (
+        f"{tmp_path / FEED}: the tape cannot be written: Read-only file system; make "
+        "tape.directory a folder that this process may write, on a disk that works"
+    ), done.stderr
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):
