@@ -15,7 +15,7 @@ import numpy as np
 from operators.analyze_config import AnalyzeConfig
 from operators.detectors.points import read_only
 from operators.kernels import entry
-from operators.model.controls import DELAYED, GAP, delayed_of, gap_of
+from operators.model.controls import DELAYED, delayed_of
 from operators.model.evaluations import DIRTY, FAULT, FAULTS, PANE
 from operators.model.items import (
     Control,
@@ -26,7 +26,7 @@ from operators.model.items import (
     Report,
     Tick,
 )
-from operators.model.signals import Contract, Signal
+from operators.model.signals import Contract, Gap, Signal
 from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
 from operators.signal_book import NEVER, SignalBook
 
@@ -39,8 +39,8 @@ class Analyze:
     At each observation the evidence of its side within `life.window_ns` becomes log-odds (`weigh`)
     and a probability p = 1/(1 + exp(−log-odds)), marked uncalibrated with the interval 0…1. From
     0.6 on there is a signal, one per (root, side, kind). Panes and ticks tell the time that closes
-    signals; a book that turns dirty takes back the signals that rested on it; a gap of the feed
-    those that rested on what came after its beginning, also if they were closed at most
+    signals; a book that turns dirty takes back the signals that rested on it; a gap whose
+    beginning is known those that rested on what came after it, also if they were closed at most
     `life.look_back_ns` ago. Signals made while the feed gives history say so. All of it is in data
     time and in the order of rows, so that it never depends on where the input was cut.
 
@@ -60,8 +60,8 @@ class Analyze:
         self._config = config
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
-        self._clocks = np.zeros(0, np.int64)
-        """Of each root with a book: ns, the newest time in its rows or ticks."""
+        self._index_of: dict[str, int] = {}
+        """Root → its place in `_books`, once it has a book."""
         self._feed_of: dict[str, str] = {}
         self._delayed: set[str] = set()
         self._late: set[str] = set()
@@ -80,13 +80,15 @@ class Analyze:
                 self._on_findings(item, out)
             elif isinstance(item, Message):
                 out.append(self._stamped(item))
+                if isinstance(item.value, Gap):
+                    self._on_gap(item.value, out)
             else:
                 if isinstance(item, Tick):
                     self._on_tick(item, out)
                 elif isinstance(item, Instrument):
                     self._learn(item)
-                elif isinstance(item, Control):
-                    self._on_control(item, out)
+                elif isinstance(item, Control) and item.name == DELAYED:
+                    self._on_delayed(item)
                 elif isinstance(item, Lateness):
                     self._on_lateness(item)
                 elif isinstance(item, Definition):
@@ -102,7 +104,6 @@ class Analyze:
             "seq": tuple(sorted((*key, seq) for key, seq in self._seq.items())),
             "worth": tuple(self._worth.items()),
             "counts": tuple(sorted(self._counts.items())),
-            "clocks": tuple(int(self._clocks[root]) for root in self._books),
             "feeds": tuple(self._feed_of.items()),
             "delayed": tuple(sorted(self._delayed)),
         }
@@ -147,20 +148,18 @@ class Analyze:
             self._on_rows(rows, start, observation.row, out)
             start = observation.row + 1
             row = rows[observation.row]
-            root, now_ns = int(row["root"]), int(row["ts_event"])
+            root = int(row["root"])
             book = self._books.get(root)
             if book is None:
-                book = self._books[root] = self._book(evaluations.roots[root], evaluations.feed)
-                self._clocks[root] = now_ns
+                book = self._book(root, evaluations.roots[root], evaluations.feed)
             assert book.root == evaluations.roots[root], "roots never reorder"
-            self._clocks[root] = max(self._clocks[root], now_ns)
             self._counts["evidence"] += 1
-            self._publish(root, book.observe(observation, now_ns), out)
+            self._publish(root, book.observe(observation, int(row["ts_event"])), out)
         self._on_rows(rows, start, rows.size, out)
 
     def _on_rows(self, rows: Any, start: int, stop: int, out: list[Flowing]) -> None:
         """Panes that end something, and books that turn dirty, in rows [start, stop)."""
-        while (start := _next_point(rows, start, stop, self._due, self._clocks)) < stop:
+        while (start := _next_point(rows, start, stop, self._due)) < stop:
             row = rows[start]
             root, now_ns = int(row["root"]), int(row["ts_event"])
             book = self._books[root]
@@ -174,22 +173,20 @@ class Analyze:
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         for root, book in self._books.items():
-            if book.feed == item.feed:
-                self._clocks[root] = max(self._clocks[root], item.ts_event)
-                if self._due[root] <= item.ts_event:
-                    self._publish(root, book.advance(item.ts_event), out)
+            if book.feed == item.feed and self._due[root] <= item.ts_event:
+                self._publish(root, book.advance(item.ts_event), out)
 
-    def _on_control(self, item: Control, out: list[Flowing]) -> None:
-        if item.name == GAP:
-            gap = gap_of(item)
-            for root, book in self._books.items():
-                if book.feed == item.feed:
-                    self._publish(root, book.doubt(gap, int(self._clocks[root])), out)
-        elif item.name == DELAYED:
-            on = delayed_of(item)
-            (self._delayed.add if on else self._delayed.discard)(item.feed)
-            for book in self._books.values():
-                book.delayed = book.feed in self._delayed
+    def _on_gap(self, gap: Gap, out: list[Flowing]) -> None:
+        """What is known since when it is wrong; of other faults the rows tell."""
+        root = self._index_of.get(gap.root)
+        if root is not None and gap.change == "opened" and gap.ts_from is not None:
+            self._publish(root, self._books[root].doubt(gap, gap.ts_from), out)
+
+    def _on_delayed(self, item: Control) -> None:
+        on = delayed_of(item)
+        (self._delayed.add if on else self._delayed.discard)(item.feed)
+        for book in self._books.values():
+            book.delayed = book.feed in self._delayed
 
     def _on_lateness(self, item: Lateness) -> None:
         (self._late.add if item.late else self._late.discard)(item.feed)
@@ -211,10 +208,12 @@ class Analyze:
         seq = self._seq[key] = self._seq.get(key, 0) + 1
         return Message(message.stream, message.root, seq, message.value, late)
 
-    def _book(self, root: str, feed: str) -> SignalBook:
+    def _book(self, index: int, root: str, feed: str) -> SignalBook:
+        """A new book of a root, in its place."""
         config = self._config
         self._feed_of[root] = feed
-        return SignalBook(
+        self._index_of[root] = index
+        book = self._books[index] = SignalBook(
             root,
             feed,
             config.weights,
@@ -223,6 +222,7 @@ class Analyze:
             partial(self._contract, feed),
             delayed=feed in self._delayed,
         )
+        return book
 
     def _contract(
         self, feed: str, instrument_id: int, symbol: str, price_e9: int, size: int
@@ -259,9 +259,6 @@ class Analyze:
             due = np.full(max(roots, 2 * self._due.size), NEVER, np.int64)
             due[: self._due.size] = self._due
             self._due = due
-            clocks = np.zeros(due.size, np.int64)
-            clocks[: self._clocks.size] = self._clocks
-            self._clocks = clocks
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._seq = {(stream, root): seq for stream, root, seq in state["seq"]}
@@ -269,24 +266,21 @@ class Analyze:
         self._counts = Counter(dict(state["counts"]))
         self._feed_of = dict(state["feeds"])
         self._delayed = set(state["delayed"])
-        for (index, plain), clock_ns in zip(state["books"], state["clocks"], strict=True):
-            book = self._book(plain[0], plain[1])
+        for index, plain in state["books"]:
+            book = self._book(index, plain[0], plain[1])
             book.unpack(plain)
-            self._books[index] = book
             self._grow_due(index + 1)
             self._due[index] = book.due_ns()
-            self._clocks[index] = clock_ns
 
 
 @entry
-def _next_point(rows, start, stop, due, clocks):  # type: ignore[no-untyped-def]
+def _next_point(rows, start, stop, due):  # type: ignore[no-untyped-def]
     """First row from `start` on at which something ends or is taken back, else `stop`.
 
-    What a gap of the feed takes back the control says, which follows its rows.
+    Where the source knows what is missing, the message says what is taken back, not the row.
     """
     for i in range(start, stop):
         row = rows[i]
-        clocks[row.root] = max(clocks[row.root], row.ts_event)
         if row.kind == PANE:
             if row.ts_event >= due[row.root]:
                 return i

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from operators.model.controls import FeedGap
 from operators.model.items import Observation
-from operators.model.signals import Action, Change, Contract, Side, Signal
+from operators.model.signals import Action, Change, Contract, Gap, Side, Signal
 from operators.pile import Pile
 from operators.plain import pack_observation, pack_signal, unpack_observation, unpack_signal
 from operators.signal_book_config import LifeConfig
@@ -42,9 +41,9 @@ class Open:
             self.rests_on[one.instrument_id] = max(newest, one.ts_last)
         return signal
 
-    def is_doubted(self, gap: FeedGap) -> bool:
-        """Whether it rests on data that proved bad."""
-        return any(_is_doubted(*one, gap) for one in self.rests_on.items())
+    def rests_on_later(self, instrument_id: int, from_ns: int) -> bool:
+        """Whether it rests on data of the instrument after an instant."""
+        return self.rests_on.get(instrument_id, from_ns) > from_ns
 
 
 @dataclass(slots=True)
@@ -125,23 +124,26 @@ class SignalBook:
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
         return signals if signal is None else [*signals, signal]
 
-    def doubt(self, gap: FeedGap, now_ns: int) -> list[Signal]:
-        """Data proved bad: evidence of it goes, and signals that rested on it, closed ones too.
+    def doubt(self, gap: Gap, from_ns: int) -> list[Signal]:
+        """An instrument's data after an instant proved bad: its evidence goes, and signals with it.
 
-        What is older than the gap stands, and ends when its time is over.
+        Signals that rested on it are revised or retracted, closed ones retracted. What is older
+        stands, and ends when its time is over.
         """
+        now_ns, instrument_id = gap.ts_event, gap.instrument_id
         signals = self.advance(now_ns)
         for pile in self.evidence.values():
             for place, piece in list(pile.items()):
-                if _is_doubted(place[1], piece.ts_last, gap):
+                if place[1] == instrument_id and piece.ts_last > from_ns:
                     pile.drop(place)
-        reason = f"Retracted: data it rests on is missing or bad ({gap.reason})"
-        doubted = [key for key, entry in self.open.items() if entry.is_doubted(gap)]
+        reason = f"Retracted: data of {gap.symbol} is missing or bad ({gap.reason})"
+        doubted = [k for k, one in self.open.items() if one.rests_on_later(instrument_id, from_ns)]
         signals += [self._without(key, reason, now_ns) for key in doubted]
         self._forget(now_ns)
-        for entry in [entry for entry in self.ended if entry.is_doubted(gap)]:
-            self.ended.remove(entry)
-            signals.append(self._revised(entry.last, "retracted", reason, now_ns))
+        ended = [one for one in self.ended if one.rests_on_later(instrument_id, from_ns)]
+        for one in ended:
+            self.ended.remove(one)
+            signals.append(self._revised(one.last, "retracted", reason, now_ns))
         return signals
 
     def distrust(self, instrument_id: int, symbol: str, now_ns: int) -> list[Signal]:
@@ -324,12 +326,6 @@ class SignalBook:
         point = (now_ns, evidence.instrument_id, evidence.sequence_first, evidence.sequence_last)
         text = "|".join(map(str, (self.root, side, kind, *point)))
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
-
-
-def _is_doubted(instrument_id: int, ts_last: int, gap: FeedGap) -> bool:
-    """Whether evidence of that time rests on data after the last instant that is whole."""
-    named = gap.instruments is None or instrument_id in gap.instruments
-    return named and ts_last > gap.from_ns
 
 
 def _packed(entry: Open) -> tuple[Any, ...]:

@@ -11,13 +11,13 @@ from operators.analyze import Analyze
 from operators.analyze_config import AnalyzeConfig
 from operators.detect import Detect
 from operators.detect_config import DetectConfig
-from operators.model.controls import FeedGap, delayed_control, gap_controls
+from operators.model.controls import delayed_control
 from operators.model.evaluations import DIRTY_NAMES
-from operators.model.items import Control, Instrument, Lateness, Tick
-from operators.model.signals import Pressure
-from operators.model.streams import PRESSURE, SIGNALS, STATUS, Message
+from operators.model.items import Instrument, Lateness, Tick
+from operators.model.signals import Gap, Pressure
+from operators.model.streams import GAPS, PRESSURE, SIGNALS, STATUS, Message
 from operators.signal_book_config import LifeConfig
-from tests.evaluations import FEED, evaluations, execution, fault, fill, ns, pane
+from tests.evaluations import FEED, Row, evaluations, execution, fault, fill, ns, pane
 from tests.operators.markets import SENSITIVE, cut, market, messages
 
 S = 1_000_000_000
@@ -34,19 +34,22 @@ def iceberg(s, **more):
     return execution(s, -1, 5, fills=fills, **more)
 
 
-def gap(from_s, at_s=None, instruments=None, reason="seam", feed=FEED):
-    """Data after `from_s` proved bad, told at `at_s`."""
-    until = ns(from_s if at_s is None else at_s)
-    told = FeedGap(reason=reason, from_ns=ns(from_s), to_ns=until, instruments=instruments)
-    (control,) = gap_controls(feed, until, told)
-    return control
+def gap(from_s, at_s, **given):
+    """Data after `from_s` proved bad, told at `at_s`; `from_s` may be None, for not known."""
+    value = Gap(
+        root="ES", feed=FEED, instrument_id=1, symbol="ESH4", ts_event=ns(at_s), sequence=1,
+        change="opened", reason="seam", text="", ts_to=ns(at_s),
+        ts_from=None if from_s is None else ns(from_s),
+    )  # fmt: skip
+    value = replace(value, **given)
+    return Message(GAPS, value.root, 0, value)
 
 
 def told(*parts, **life):
     """Signals of a market that is given in rows and items, in their order."""
     detect = Detect(DetectConfig())
     analyze = Analyze(AnalyzeConfig(life=LifeConfig(**life)))
-    items = [part if isinstance(part, Control | Tick) else evaluations([part]) for part in parts]
+    items = [evaluations([part]) if isinstance(part, Row) else part for part in parts]
     out = [one for item in items for one in analyze.on_items(detect.on_items([item]))]
     return [one.value for one in out if isinstance(one, Message) and one.stream == SIGNALS]
 
@@ -59,45 +62,50 @@ def changes(found):
 
 
 def test_a_signal_that_rests_on_data_found_bad_is_retracted():
-    opened, retracted = told(sweep(5), pane(7), gap(from_s=4))
+    opened, retracted = told(sweep(5), gap(4, 7))
     assert changes([opened, retracted]) == [("opened", "sweep", 5), ("retracted", "sweep", 7)]
     assert retracted.action == "IGNORE"
-    assert retracted.reasons[0] == "Retracted: data it rests on is missing or bad (seam)"
+    assert retracted.reasons[0] == "Retracted: data of ESH4 is missing or bad (seam)"
     assert (retracted.id, retracted.revision) == (opened.id, 2)
 
 
 def test_a_signal_that_rests_on_what_was_whole_stands_and_ends_in_its_time():
-    found = told(sweep(5), gap(from_s=5, at_s=9), Tick(FEED, ns(36)))
+    found = told(sweep(5), gap(5, 9), Tick(FEED, ns(36)))
     assert changes(found) == [("opened", "sweep", 5), ("closed", "sweep", 36)]
 
 
 def test_the_rows_of_a_gap_take_nothing_back_themselves():
     row = fault(8, aggressor=1 + DIRTY_NAMES.index("aged_out"))
-    assert changes(told(sweep(5), row, gap(from_s=5))) == [("opened", "sweep", 5)]
+    assert changes(told(sweep(5), gap(5, 8), row)) == [("opened", "sweep", 5)]
 
 
-def test_a_gap_of_other_instruments_or_of_another_feed_concerns_nobody_here():
-    for other in (gap(4, instruments=(2, 3)), gap(4, feed="other")):
+def test_a_gap_of_another_instrument_or_root_or_its_end_or_an_unknown_beginning_is_not_meant():
+    others = [
+        gap(4, 7, instrument_id=2),
+        gap(4, 7, root="NQ"),
+        gap(4, 7, change="closed"),
+        gap(None, 7),
+    ]
+    for other in others:
         assert changes(told(sweep(5), other)) == [("opened", "sweep", 5)]
-    assert len(told(sweep(5), gap(4, instruments=(1, 2)))) == 2
 
 
 def test_a_signal_that_stands_without_the_bad_data_is_revised():
-    found = told(sweep(5), iceberg(6, instrument_id=2), gap(5.5, instruments=(2,)))
+    found = told(sweep(5), iceberg(6, instrument_id=2), gap(5.5, 6, instrument_id=2))
     assert changes(found) == [
         ("opened", "sweep", 5),
         ("opened", "iceberg", 6),
         ("retracted", "iceberg", 6),
     ]
     weak = [sweep(5), execution(6, 1, 30, levels=4, instrument_id=2)]
-    found = told(*weak, sweep(7), gap(5.5, instruments=(2,)), refresh_ns=S)
+    found = told(*weak, sweep(7), gap(5.5, 7, instrument_id=2), refresh_ns=S)
     assert {e.instrument_id for e in found[-1].evidence} == {1}
     assert found[-1].change == "updated"
 
 
 def test_what_an_earlier_revision_rested_on_counts_too():
-    rows = [sweep(5), sweep(20, instrument_id=2), sweep(38, instrument_id=2), pane(39)]
-    found = told(*rows, gap(4, instruments=(1,)), refresh_ns=S)
+    rows = [sweep(5), sweep(20, instrument_id=2), sweep(38, instrument_id=2)]
+    found = told(*rows, gap(4, 39), refresh_ns=S)
     sweeps = [one for one in found if one.kind == "sweep"]
     assert 1 not in {e.instrument_id for e in sweeps[-2].evidence}
     # The evidence that opened it is gone; what came later bears it alone.
@@ -107,27 +115,27 @@ def test_what_an_earlier_revision_rested_on_counts_too():
 
 def test_a_closed_signal_is_retracted_within_the_look_back():
     rows = [sweep(5), pane(40)]
-    late = pane(339.5)
-    found = told(*rows, late, gap(4, at_s=339))
+    found = told(*rows, gap(4, 339.5))
     assert changes(found) == [
         ("opened", "sweep", 5),
         ("closed", "sweep", 40),
         ("retracted", "sweep", 339.5),
     ]
     assert found[-1].reasons[:2] == (
-        "Retracted: data it rests on is missing or bad (seam)",
+        "Retracted: data of ESH4 is missing or bad (seam)",
         "Closed: no further evidence for 30 s",
     )
     assert (found[-1].id, found[-1].revision) == (found[0].id, 3)
-    assert len(told(*rows, pane(340), gap(4))) == 2
-    assert len(told(*rows, late, gap(5))) == 2
-    assert len(told(*rows, late, gap(4, instruments=(2,)))) == 2
-    assert len(told(*rows, late, gap(4), look_back_ns=200 * S)) == 2
-    assert len(told(*rows, late, gap(4), look_back_max=0)) == 2
+    assert len(told(*rows, gap(4, 340))) == 2
+    assert len(told(*rows, gap(5, 339))) == 2
+    assert len(told(*rows, gap(4, 339, instrument_id=2))) == 2
+    assert len(told(*rows, gap(4, 339), look_back_ns=200 * S)) == 2
+    assert len(told(*rows, gap(4, 339), look_back_max=0)) == 2
 
 
 def test_a_signal_is_retracted_once():
-    found = told(sweep(5), pane(40), gap(4), gap(4), sweep(120), gap(4), gap(4), pane(170), gap(4))
+    first = [sweep(5), pane(40), gap(4, 41), gap(4, 41)]
+    found = told(*first, sweep(120), gap(4, 121), gap(4, 121), pane(170), gap(4, 171))
     assert [one.change for one in found] == [
         *("opened", "closed", "retracted"),
         *("opened", "retracted"),
@@ -140,20 +148,6 @@ def test_closed_signals_are_kept_up_to_a_bound_and_counted():
     analyze.on_items(detect.on_items([evaluations(rows)]))
     assert analyze.report().facts["signals"]["closed"] == 2
     assert analyze.report().facts["closed_forgotten"] == 1
-
-
-def test_an_unreadable_gap_doubts_all_from_its_own_time_on():
-    broken = Control(FEED, ns(6), "gap", "{")
-    assert changes(told(sweep(5), broken)) == [("opened", "sweep", 5)]
-    assert len(told(sweep(7), pane(8), broken)) == 2
-
-
-def test_retractions_are_told_at_the_time_of_the_root():
-    """Neither before what was told already, nor at a time that a clock of the feed is ahead by."""
-    found = told(sweep(5), pane(7), gap(4, at_s=900))
-    assert changes(found)[-1] == ("retracted", "sweep", 7)
-    found = told(sweep(5), Tick(FEED, ns(9)), gap(4))
-    assert changes(found)[-1] == ("retracted", "sweep", 9)
 
 
 # History
@@ -173,7 +167,7 @@ def test_a_signal_that_history_goes_on_with_is_delayed_from_there():
     found = told(sweep(5), on, sweep(20), pane(60))
     assert [one.delayed for one in found] == [False, True, True]
     assert [one.delayed for one in told(sweep(5), on, pane(60))] == [False, True]
-    assert [one.delayed for one in told(sweep(5), on, gap(4))] == [False, True]
+    assert [one.delayed for one in told(sweep(5), on, gap(4, 7))] == [False, True]
 
 
 def test_history_of_another_feed_delays_nothing():
@@ -227,11 +221,10 @@ def tape(seed, rows, controls):
     parts = cut(whole, range(rows))
     for place, ago_s, which in sorted(controls, reverse=True):
         at = int(whole.rows["ts_event"][min(place, rows - 1)])
-        told_ = FeedGap(reason="seam", from_ns=at - ago_s * S, to_ns=at, instruments=(1, 2))
-        named = None if which == 4 else told_.instruments
-        (control,) = gap_controls(FEED, at, replace(told_, instruments=named))
+        of = {"instrument_id": which, "ts_event": at, "ts_from": at - ago_s * S}
+        doubt = gap(0, 0, root=("NQ", "ES")[which % 2], **of)
         on_off = delayed_control(FEED, at, on=which == 0)
-        parts.insert(min(place, rows), on_off if which < 2 else control)
+        parts.insert(min(place, rows), on_off if which in (0, 4) else doubt)
     return parts
 
 
