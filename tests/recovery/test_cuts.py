@@ -1,16 +1,27 @@
 """One tape, one digest: however it is cut, sharded and spread over workers."""
 
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from bytewax.testing import cluster_main
 
 from config.settings import load_settings
+from connectors.databento.messages import (
+    CONTROL_PREFIX,
+    RTYPE_SYSTEM,
+    decode_message,
+    system_record,
+)
 from connectors.dbn_file import Hooks
 from dataflows.detect import assemble
 from dataflows.summary import collect
+from operators.model.controls import FeedGap, delayed_control, gap_controls
+from operators.model.items import Control, Tick
+from operators.model.records import NS_PER_S
 from tests.flows import market, summary
 
 pytestmark = pytest.mark.slow
@@ -18,7 +29,40 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return market(tmp_path_factory.mktemp("tape") / "market.dbn.zst")
+    """A market in whose middle history is given, and data of two instruments is lost."""
+    path = market(tmp_path_factory.mktemp("tape") / "market.dbn.zst")
+    return with_controls(path, {60: _history, 90: _loss, 100: _live_again})
+
+
+def with_controls(path: Path, after: Mapping[int, Callable[[int], list[Control]]]) -> Path:
+    """The tape as a source with something to tell would have written it, after so many ticks."""
+    data = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
+    at = 8 + int.from_bytes(data[4:8], "little")
+    out, ticks = [data[:at]], 0
+    while at < len(data):
+        size = 4 * data[at]
+        raw = data[at : at + size]
+        out.append(raw)
+        at += size
+        if raw[1] == RTYPE_SYSTEM and isinstance(tick := decode_message("", raw), Tick):
+            ticks += 1
+            for one in after.get(ticks, lambda _: [])(tick.ts_event):
+                out.append(system_record(one.ts_event, f"{CONTROL_PREFIX}{one.name} {one.value}"))
+    path.write_bytes(zstandard.compress(b"".join(out)))
+    return path
+
+
+def _history(ts: int) -> list[Control]:
+    return [delayed_control("", ts, on=True)]
+
+
+def _live_again(ts: int) -> list[Control]:
+    return [delayed_control("", ts, on=False)]
+
+
+def _loss(ts: int) -> list[Control]:
+    lost = FeedGap(reason="seam", from_ns=ts - 40 * NS_PER_S, to_ns=ts, instruments=(1001, 1002))
+    return gap_controls("", ts, lost)
 
 
 @pytest.fixture(scope="module")
