@@ -4,12 +4,13 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from operators.model.errors import ConfigError
 
-FEED: Final = "simulated"
+FEED: Final = "glbx"
 EXAMPLES: Final = """\
 examples:
   ifd demo                    until Ctrl-C, or until the simulated half-hour is over
@@ -29,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
     """Register the command."""
     parser = subparsers.add_parser(
         "demo",
-        help="everything on this machine: simulated exchange, worker, Kafka, relay, dashboard",
+        help="everything on this machine: exchange, gateway, worker, Kafka, relay, dashboard",
         description="Shows IFD at work on a simulated exchange. Needs no key, broker or network.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -45,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prepare, start worker and broker, show signals, stop everything.
+    """Prepare, start gateway, worker and broker, show signals, stop everything.
 
     Raises:
         IfdError: an argument or setting cannot be used, or a part failed.
@@ -122,22 +123,40 @@ def _live(
     folder: Path,
     relay: Any,
 ) -> int:
+    from dataflows.gateway_process import GatewayProcess, feed_settings
+
+    gateway = GatewayProcess(prepared.tape, arguments.speed)
+    try:
+        host, port = gateway.wait_ready()
+        print(f"gateway: {host}:{port}, Databento's live protocol", file=sys.stderr, flush=True)
+        given: dict[str, object] = {
+            **shared,
+            **feed_settings(FEED, host, port),
+            "source.paths": (),
+            "source.baseline": str(prepared.baseline),
+            "recovery.directory": str(folder / "store"),
+            "tape.directory": str(folder / "tape"),
+        }
+        return _show(arguments, given, lambda: gateway.is_running() and relay.is_running())
+    finally:
+        gateway.stop()
+
+
+def _show(
+    arguments: argparse.Namespace, given: dict[str, object], others_run: Callable[[], bool]
+) -> int:
+    """Run the worker and list its signals until the time is over, a stop, or something failed."""
     from config.settings import load_settings
+    from dataflows.demo import LIVE_S
     from dataflows.process import stop_on_signals
     from dataflows.signal_table import Seen, show, signals_of
     from dataflows.supervisor import Cluster
 
     began_s: float | None = None
+    seconds = LIVE_S / arguments.speed
+    if arguments.seconds is not None:
+        seconds = min(seconds, arguments.seconds)
     stop = stop_on_signals()
-    given: dict[str, object] = {
-        **shared,
-        "source.feed": FEED,
-        "source.paths": (str(prepared.tape),),
-        "source.speed": arguments.speed,
-        "source.baseline": str(prepared.baseline),
-        "source.batch_rows": 4096,
-        "recovery.directory": str(folder / "store"),
-    }
     settings = load_settings(given)
     cluster = Cluster(settings, given, processes=1)
 
@@ -145,12 +164,8 @@ def _live(
         nonlocal began_s
         if began_s is None and seen.heard:
             began_s = time.monotonic()
-        over = (
-            arguments.seconds is not None
-            and began_s is not None
-            and time.monotonic() - began_s >= arguments.seconds
-        )
-        return over or stop.is_set() or not (cluster.is_running() and relay.is_running())
+        over = began_s is not None and time.monotonic() - began_s >= seconds
+        return over or stop.is_set() or not (cluster.is_running() and others_run())
 
     try:
         servers = settings.kafka.bootstrap_servers

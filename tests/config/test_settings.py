@@ -52,7 +52,16 @@ def origin_of(settings, key: str) -> str:
 def test_every_profile_of_the_project_loads(profile):
     settings = load_settings(environ={"IFD_PROFILE": profile}, dotenv=Path("none"))
     assert profile_of(settings) == profile
-    assert len(origins(settings)) == len(known_keys()) > 60
+    shown = {origin.key for origin in origins(settings)}
+    assert shown >= {".".join(path) for path in known_keys()} - {"live.feeds"}
+    assert len(shown) > 60
+
+
+def test_the_development_profile_has_the_simulated_gateway():
+    settings = load_settings(environ={"IFD_PROFILE": "development"}, dotenv=Path("none"))
+    assert settings.live.feeds["glbx"].address == ("127.0.0.1", 13_000)
+    others = [load_settings(environ={"IFD_PROFILE": name}) for name in PROFILES[1:]]
+    assert not any(each.live.feeds for each in others)
 
 
 def test_every_section_and_field_is_a_key():

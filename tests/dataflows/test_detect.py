@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from typing import Any
@@ -103,8 +104,12 @@ def test_a_clean_stop_lets_the_sinks_drain(tmp_path):
 
 def test_settings_that_name_no_file_end_the_launcher_with_one_line(tmp_path):
     command = [sys.executable, "-m", "bytewax.run", "dataflows.detect:flow"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    env = {**os.environ, "IFD_PROFILE": "production", "IFD_RECOVERY__DIRECTORY": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert (done.returncode, done.stderr) == (
         2,
-        "ifd: source.paths: expected at least one DBN file, found none\n",
+        (
+            "ifd: source.paths: expected at least one DBN file, or a live feed (live.feeds), "
+            "found none\n"
+        ),
     )

@@ -23,7 +23,9 @@ def test_every_key_is_shown_with_value_and_origin(capsys, monkeypatch):
     shown = capsys.readouterr()
     assert not shown.err
     lines = {line.split()[0]: line for line in shown.out.splitlines() if "." in line.split(" ")[0]}
-    assert set(lines) == {".".join(path) for path in known_keys()}
+    feeds = {name for name in lines if name.startswith("live.feeds.glbx.")}
+    assert set(lines) - feeds == {".".join(path) for path in known_keys()} - {"live.feeds"}
+    assert lines["live.feeds.glbx.port"].split()[1:] == ["13000", "config/development.toml"]
     assert lines["flow.shards"].split() == ["flow.shards", "7", "IFD_FLOW__SHARDS"]
     assert lines["recovery.partitions"].split()[1:] == ["4", "default"]
     assert "profile development" in shown.out
@@ -54,4 +56,4 @@ def test_the_first_wrong_key_is_named(capsys, monkeypatch):
 
 def test_an_unknown_section_is_refused(capsys):
     assert main(["check", "floow"]) == 2
-    assert "no section floow; the sections are source, flow, recovery" in capsys.readouterr().err
+    assert "no section floow; the sections are source, live, history" in capsys.readouterr().err
