@@ -2,7 +2,7 @@
 
 Shares and shapes follow one hour of ESH4: of 100 events 43 are adds, 27 cancels, 24 modifies and
 6 executions; aggressor sizes have p50 1, p90 7, p99 37; their signs are autocorrelated (0.4 at lag
-1, slowly falling), arrivals are clustered. A market maker per instrument follows the touch.
+1, slowly falling), arrivals are clustered. Two market makers per instrument quote around its value.
 """
 
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.beliefs_kernel import lean, side_of_next
 from simulator.exchange_orders import link, new_order, new_order_id, place_stop
 from simulator.exchange_records import below, exponential, uniform
 from simulator.exchange_state import (
@@ -18,28 +19,42 @@ from simulator.exchange_state import (
     BID,
     CANCELLATION,
     LIMIT,
-    MARKET_MAKER,
     MODIFICATION,
     Market,
     kernel,
     part,
 )
+from simulator.makers_kernel import quote, reduce_inventory
 
 EXECUTION_SHARE = 0.062
-MODIFY_SHARE = 0.24
+MODIFY_SHARE = 0.275
+QUOTE_SHARE = 0.25
+"""Modifies that are a market maker's, where its quote is not where it should be."""
 ADD_SHARE = 0.61
 """Of adds and cancels, when the book has the size it should have."""
-CROSSING_SHARE = 0.012
+CROSSING_SHARE = 0.026
 """Modifies that go through the market."""
 ICEBERG_SHARE = 0.004
-STOP_SHARE = 0.012
+STOP_SHARE = 0.006
 """Adds that bring a stop order with them."""
-TOUCH_SIZE = 60.0
-"""Contracts displayed at the touch that make every second newcomer look elsewhere, roughly."""
 LEVEL_SIZE = 150.0
-REPEAT_SIGN = 0.30
-TREND_SIGN = 0.32
-TREND_FLIP = 0.04
+RETREAT_SHARE = 0.2
+"""Modifies of a price that go a tick or two back from where the order was."""
+INSIDE_SHARE = 0.2
+"""Adds that go inside a wide spread, where there is one."""
+THIN_SIZE = 25.0
+"""Contracts at a price with which every second cancel spares it."""
+FLEETING_SHARE = 0.18
+"""Cancels following at once upon another event that take the newest order away."""
+RELOAD_SHARE = 0.3
+RELOAD_NS = 300_000_000
+"""Adds that repeat an order filled out less than this before."""
+STALE_SHARE = 0.1
+"""Cancels of orders that the market has left behind."""
+SIGN_PULL = 0.10
+CANCEL_PULL = 0.20
+"""Share of cancels, per tick that the value is away, that make way for the price at the touch."""
+ADD_PULL = 0.40
 
 
 class Flow(NamedTuple):
@@ -51,6 +66,8 @@ class Flow(NamedTuple):
     """(4096,) Contracts of a passive order by quantile."""
     distances: NDArray[np.int32]
     """(4096,) Ticks from the own best by quantile."""
+    sign_lags: NDArray[np.int32]
+    """(4096,) How far back an aggressor's side is copied from, by quantile; 0: it is new."""
     alias_ratio: NDArray[np.float64]
     """(instruments,) With `alias`, Walker's alias table of activity."""
     alias: NDArray[np.int32]
@@ -61,7 +78,20 @@ class Flow(NamedTuple):
     offset_ns: int
     """Exchange's clock minus UTC."""
     records_per_s: float
-    regime_sigma: float
+    wave_sigma: float
+    """Of the slow wave of activity."""
+    ripple_sigma: float
+    """Of the fast one."""
+    news_per_s: float
+    noise: float
+    """Ticks per aggressor."""
+    response: float
+    """Ticks per unforeseen aggressor."""
+    impact: float
+    """Ticks per root of contracts that institutions have taken."""
+    touch_size: float
+    caution: float
+    """Ticks: half of the makers' spread."""
 
 
 @part
@@ -103,19 +133,30 @@ def populate(market: Market, flow: Flow, i):
 
 
 @part
-def _choose(market, flow, x):
-    """A resting order near the touch, nobody's favourite queue position; −1 if none was found."""
+def _choose(market, flow, i, ts):
+    """A resting order near the touch, nobody's favourite queue position; −1 if none was found.
+
+    The further the value is away, the more often it is one that stands in the price's way.
+    """
+    x = market.instruments[i]
     clock = market.clock
-    side = BID if uniform(clock) * (x.bids + x.asks) < x.bids else ASK
     if x.bids + x.asks == 0:
         return -1
+    away = lean(market, flow, i, ts)
+    if uniform(clock) < CANCEL_PULL * (abs(away) - 0.5):
+        side = ASK if away > 0.0 else BID
+        distance = 0
+    else:
+        side = BID if uniform(clock) * (x.bids + x.asks) < x.bids else ASK
+        distance = _distance(clock, flow, x)
     step = -1 if side == BID else 1
-    price = (x.bid if side == BID else x.ask) + step * _distance(clock, flow, x)
+    price = (x.bid if side == BID else x.ask) + step * distance
     first = x.level_first + side * x.width
     for _ in range(12):
-        if 0 <= price < x.width and market.levels[first + price].count > 0:
+        size = market.levels[first + price].size if 0 <= price < x.width else 0
+        if uniform(clock) * (size + THIN_SIZE) < size:
             slot = np.int64(market.levels[first + price].tail)
-            hops = np.int64(1.5 * exponential(clock))
+            hops = np.int64(6.0 * exponential(clock))
             while hops > 0 and market.orders[slot].previous >= 0:
                 slot = np.int64(market.orders[slot].previous)
                 hops -= 1
@@ -128,21 +169,48 @@ def _choose(market, flow, x):
 
 
 @part
-def _add(market, flow, i):
+def _left_behind(market):
+    """An order of the crowd, of any instrument, further from the touch than it would be placed."""
+    # Slots are given out from the lowest on.
+    used = 1.1 * (market.orders.size - market.clock[0].free)
+    for _ in range(6):
+        slot = below(market.clock, min(market.orders.size, used))
+        o = market.orders[slot]
+        if o.order_id == 0 or o.owner != BACKGROUND:
+            continue
+        x = market.instruments[o.instrument]
+        away = x.bid - o.price if o.side == BID else o.price - x.ask
+        if away > x.reach + 8 and x.bid >= 0 and x.ask < x.width:
+            return slot
+    return -1
+
+
+@part
+def _add(market, flow, i, ts):
     x = market.instruments[i]
     clock = market.clock
+    if x.gone_size > 1 and ts - x.gone_ts < RELOAD_NS and uniform(clock) < RELOAD_SHARE:
+        if x.gone_price < x.ask if x.gone_side == BID else x.gone_price > x.bid:
+            _limit(market, x.gone_side, x.gone_price, x.gone_size, 0, BACKGROUND, True)
+            x.gone_size = 0
+            return
+    away = lean(market, flow, i, ts)
     side = BID if uniform(clock) * (x.bids + x.asks + 2) < x.asks + 1 else ASK
     if x.bid < 0:
         side = BID
     elif x.ask >= x.width:
         side = ASK
-    price = _own_price(market, flow, x, side)
+    elif x.ask - x.bid > 1:
+        side = BID if uniform(clock) < 0.5 + ADD_PULL * away else ASK
+    price = _own_price(market, flow, x, side, away)
     size = draw(clock, flow.resting_sizes)
     hidden = 0
     u = uniform(clock)
     if u < ICEBERG_SHARE:
         size = 1 + below(clock, 8)
         hidden = size * (2 + below(clock, 12))
+        if x.bid >= 0 and x.ask < x.width:
+            price = np.int64(x.bid if side == BID else x.ask)
     elif u < ICEBERG_SHARE + STOP_SHARE:
         distance = 1 + _distance(clock, flow, x) + below(clock, 4)
         trigger = x.ask + distance if uniform(clock) < 0.5 else x.bid - distance
@@ -173,7 +241,7 @@ def _change(market, slot, price, size):
 
 
 @part
-def _own_price(market, flow, x, side):
+def _own_price(market, flow, x, side, away):
     """Where a passive order of `side` goes: inside a wide spread, at the touch, or behind it."""
     clock = market.clock
     bid, ask = x.bid, x.ask
@@ -181,12 +249,12 @@ def _own_price(market, flow, x, side):
         bid = _clip(x, (ask if ask < x.width else x.anchor + 1) - 1)
     if ask >= x.width:
         ask = _clip(x, bid + 1)
-    if ask - bid > 1 and uniform(clock) < 0.55:
+    if ask - bid > 1 and uniform(clock) < INSIDE_SHARE:
         inside = 1 + np.int64(exponential(clock) * 0.3 * (ask - bid - 1))
         inside = min(inside, ask - bid - 1)
         price = bid + inside if side == BID else ask - inside
     else:
-        price = _quiet_price(market, flow, x, side, bid if side == BID else ask)
+        price = _quiet_price(market, flow, x, side, bid if side == BID else ask, away)
     price = _clip(x, price)
     # At the limits of the window an order may not reach the other side.
     if side == BID and x.ask < x.width:
@@ -197,15 +265,21 @@ def _own_price(market, flow, x, side):
 
 
 @part
-def _quiet_price(market, flow, x, side, best):
-    """At the best price or behind it; a long queue sends newcomers further back."""
+def _quiet_price(market, flow, x, side, best, away):
+    """At the best price or behind it; a long queue sends newcomers further back.
+
+    So does a value that will take the price there.
+    """
     clock = market.clock
     distance = _distance(clock, flow, x)
+    ahead = away if side == ASK else -away
+    if distance == 0 and uniform(clock) < ADD_PULL * (ahead - 0.5):
+        distance = 1
     step = -1 if side == BID else 1
     first = x.level_first + side * x.width
     for _ in range(4):
         price = _clip(x, best + step * distance)
-        room = TOUCH_SIZE if distance == 0 else LEVEL_SIZE
+        room = flow.touch_size if distance == 0 else LEVEL_SIZE
         if market.levels[first + price].size < room * exponential(clock):
             break
         distance += 1
@@ -213,40 +287,20 @@ def _quiet_price(market, flow, x, side, best):
 
 
 @part
-def _quote(market, i):
-    """The market maker brings one quote back to the touch; tells whether there was a need."""
-    x = market.instruments[i]
-    if x.bid < 0 or x.ask >= x.width:
-        return False
-    side = below(market.clock, 2)
-    slot = np.int64(x.maker[side])
-    price = x.bid if side == BID else x.ask
-    if x.ask - x.bid > 1:
-        price += 1 if side == BID else -1
-    if slot < 0:
-        _limit(market, side, price, 2 + below(market.clock, 8), 0, MARKET_MAKER, True)
-        return True
-    o = market.orders[slot]
-    if o.price == price or (o.price == x.bid and side == BID) or (o.price == x.ask and side == ASK):
-        return False
-    _change(market, slot, price, o.size)
-    return True
-
-
-@part
-def _modify(market, flow, i):
+def _modify(market, flow, i, ts):
     clock = market.clock
-    if uniform(clock) < 0.25 and _quote(market, i):
+    if uniform(clock) < QUOTE_SHARE and quote(market, flow, i, ts):
         return
     x = market.instruments[i]
-    slot = _choose(market, flow, x)
+    slot = _choose(market, flow, i, ts)
     if slot < 0:
-        _add(market, flow, i)
+        _add(market, flow, i, ts)
         return
     o = market.orders[slot]
     side, size = np.int64(o.side), np.int64(o.size)
     u = uniform(clock)
-    if u < CROSSING_SHARE and o.hidden == 0 and _is_calm(x, side):
+    follows = (x.signs & np.uint64(1) == np.uint64(1)) == (side == BID)
+    if u < CROSSING_SHARE and follows and o.hidden == 0 and _is_calm(x, side):
         _change(market, slot, x.ask if side == BID else x.bid, size)
         return
     price = np.int64(o.price)
@@ -255,8 +309,9 @@ def _modify(market, flow, i):
     elif u > 0.81:
         size += 1 + below(clock, 3)
     elif u < 0.995:
-        other = _own_price(market, flow, x, side)
-        if uniform(clock) < 0.5:
+        away = lean(market, flow, i, ts)
+        other = _own_price(market, flow, x, side, away)
+        if uniform(clock) < RETREAT_SHARE:
             nudge = 1 + below(clock, 2)
             other = _clip(x, price - nudge if side == BID else price + nudge)
         price = other
@@ -277,42 +332,22 @@ def _is_calm(x, side):
 
 
 @part
-def _sign(market, x):
-    """Next aggressor's side: repeats the last, follows a slow trend, or drifts to the anchor."""
-    clock = market.clock
-    if uniform(clock) < TREND_FLIP:
-        x.trend = 1 if uniform(clock) < 0.5 else -1
-    u = uniform(clock)
-    sign = np.int64(x.trend)
-    if u < REPEAT_SIGN:
-        sign = np.int64(x.sign)
-    elif u > REPEAT_SIGN + TREND_SIGN:
-        away = (x.anchor - 0.5 * (x.bid + x.ask)) / max(1, x.width // 8)
-        tilt = 0.5 + 0.5 * min(1.0, max(-1.0, away + x.bias))
-        sign = 1 if uniform(clock) < tilt else -1
-    x.sign = sign
-    return BID if sign > 0 else ASK
-
-
-@part
-def _execute(market, flow, i):
+def _execute(market, flow, i, ts):
     x = market.instruments[i]
     clock = market.clock
     if x.bid < 0 or x.ask >= x.width:
-        _add(market, flow, i)
+        _add(market, flow, i, ts)
         return
-    if uniform(clock) < 0.02:
-        step = 1 if uniform(clock) < 0.5 else -1
-        if abs(x.anchor + step - x.width // 2) < x.width // 8:
-            x.anchor += step
-    side = _sign(market, x)
+    if reduce_inventory(market, i):
+        return
+    side = side_of_next(market, flow, i, SIGN_PULL * lean(market, flow, i, ts))
     touch = np.int64(x.ask if side == BID else x.bid)
     size = draw(clock, flow.sizes)
     resting = np.int64(market.levels[x.level_first + (1 - side) * x.width + touch].size)
     u = uniform(clock)
-    if u < 0.75:
+    if u < 0.45:
         size = min(size, resting)
-    reach = 0 if u < 0.9 else 1 + below(clock, 3)
+    reach = 0 if u < 0.85 else 1 + below(clock, 3)
     limit = _clip(x, touch + reach if side == BID else touch - reach)
     rests = uniform(clock) < 0.3
     _limit(market, side, limit, size, 0, BACKGROUND, rests)
@@ -327,16 +362,31 @@ def decide(market, flow, i, ts):
     e.ts = ts
     u = uniform(market.clock)
     if u < EXECUTION_SHARE:
-        _execute(market, flow, i)
+        _execute(market, flow, i, ts)
         return
     if u < EXECUTION_SHARE + MODIFY_SHARE:
-        _modify(market, flow, i)
+        _modify(market, flow, i, ts)
         return
     lack = (x.target - x.bids - x.asks) / max(1.0, 0.1 * x.target)
     share = ADD_SHARE + 0.3 * min(1.0, max(-1.0, lack))
     if uniform(market.clock) > share or market.clock[0].free == 0:
-        e.slot = _choose(market, flow, x)
+        e.slot = _cancelled(market, flow, i, ts)
         if e.slot >= 0:
             e.kind = CANCELLATION
+            e.instrument = market.orders[e.slot].instrument
             return
-    _add(market, flow, i)
+    _add(market, flow, i, ts)
+
+
+@part
+def _cancelled(market, flow, i, ts):
+    """The order that is cancelled next: a flash, one left behind, or one near the touch."""
+    x = market.instruments[i]
+    u = uniform(market.clock)
+    if market.clock[0].child and x.latest >= 0 and u < FLEETING_SHARE:
+        return np.int64(x.latest)
+    if u > 1.0 - STALE_SHARE:
+        slot = _left_behind(market)
+        if slot >= 0:
+            return np.int64(slot)
+    return np.int64(_choose(market, flow, i, ts))

@@ -10,13 +10,17 @@ from simulator.exchange_kernel import enter
 from simulator.exchange_orders import wait_at
 from simulator.exchange_records import clear
 from simulator.exchange_state import (
+    BACK,
     BACKGROUND,
     CANCELLATION,
     CHANNEL_DTYPE,
+    FRONT,
     INSTRUMENT_DTYPE,
     LIMIT,
     METAORDER_DTYPE,
     MODIFICATION,
+    OPTION,
+    SPREAD,
     Market,
     new_market,
 )
@@ -49,12 +53,25 @@ def listed_market(
             x["low"] = max(1, -((first_e9 - spec.low_e9) // spec.tick_e9))
         if spec.high_e9 is not None:
             x["high"] = min(width - 2, (spec.high_e9 - first_e9) // spec.tick_e9)
-        x["target"], x["sign"], x["trend"] = targets[k], 1, 1 if k % 2 else -1
+        x["target"] = targets[k]
+        x["kind"], x["front"] = _kind(specs, k)
     channels = np.zeros(len(numbers), CHANNEL_DTYPE)
     channels["channel_id"] = sorted(numbers)
     channels["order_id"] = FIRST_ORDER_ID
     channels["sequence"] = 4_000
     return new_market(listed, channels, orders_max, seed)
+
+
+def _kind(specs: Sequence[InstrumentSpec], k: int) -> tuple[int, int]:
+    """What instrument `k` is to the crowd, and the instrument whose price moves it."""
+    spec = specs[k]
+    fronts = [j for j, s in enumerate(specs[: k + 1]) if s.root == spec.root]
+    if spec.instrument_class in ("C", "P"):
+        under = [j for j in fronts if specs[j].instrument_id == spec.underlying_id]
+        return OPTION, (under or fronts)[0]
+    if spec.instrument_class == "S":
+        return SPREAD, fronts[0]
+    return (FRONT if k == fronts[0] else BACK), fronts[0]
 
 
 class Exchange:

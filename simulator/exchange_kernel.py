@@ -13,6 +13,7 @@ from simulator.exchange_orders import (
     new_order_id,
     release,
     touch,
+    touch_last,
     unlink,
 )
 from simulator.exchange_records import LAST_FLAGS, begin, emit, next_packet
@@ -71,6 +72,8 @@ def match(market, i, side, limit, size, order_id, own):
             else:
                 o.round = clock.round
                 o.fill_row = emit(market, i, FILL, 1 - side, price, bite, o.order_id)
+            if o.owner < 0:
+                x.inventory += bite if o.side == BID else -bite
             o.size -= bite
             level.size -= bite
             left -= bite
@@ -81,12 +84,14 @@ def match(market, i, side, limit, size, order_id, own):
                     o.size = min(o.peak, o.hidden)
                     o.hidden -= o.size
                     link(market, slot)
+                    touch_last(market, slot)
                 else:
                     o.state = FILLED
         market.rows[trade_row].size = taken
         if own_row >= 0:
             market.rows[own_row].size = taken
         x.last = price
+    x.volume += size - left
     return size - left
 
 
@@ -149,6 +154,8 @@ def finish(market, metaorders):
                 emit(market, i, CANCEL, side, o.shown_price, o.shown, o.order_id)
                 if o.owner > 0:
                     _complete(metaorders[o.owner - 1], clock.ts)
+                elif o.owner == BACKGROUND:
+                    _remember(market.instruments[i], o, clock.ts)
                 release(market, slot)
                 continue
             action = ADD if o.state == FRESH else MODIFY
@@ -158,6 +165,15 @@ def finish(market, metaorders):
             o.shown_price = o.price
     if clock.rows > clock.row_first:
         market.rows[clock.rows - 1].flags = LAST_FLAGS
+
+
+@part
+def _remember(x, o, ts):
+    """An order of the crowd was filled out: its owner may bring the same again."""
+    x.gone_price = o.shown_price
+    x.gone_size = o.shown
+    x.gone_side = o.side
+    x.gone_ts = ts
 
 
 @part

@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulator.exchange_records import uniform
-from simulator.exchange_state import BACKGROUND, BID, MARKET_MAKER, OPEN, STOPS_MAX, kernel, part
+from simulator.exchange_state import BACKGROUND, BID, OPEN, STOPS_MAX, kernel, part
 
 FAR = 2**31 - 1
 
@@ -27,6 +27,18 @@ def touch(market, slot):
         o.event = clock.event
         market.touched[clock.touched] = slot
         clock.touched += 1
+
+
+@part
+def touch_last(market, slot):
+    """The order went to the back of its queue: its final state stands behind the others'."""
+    n = market.clock[0].touched
+    k = 0
+    while market.touched[k] != slot:
+        k += 1
+    for j in range(k, n - 1):
+        market.touched[j] = market.touched[j + 1]
+    market.touched[n - 1] = slot
 
 
 @part
@@ -107,8 +119,8 @@ def new_order(market, i, side, price, size, hidden, owner, order_id):
     o.owner = owner
     o.side = side
     o.state = OPEN
-    if owner == MARKET_MAKER:
-        market.instruments[i].maker[side] = slot
+    if owner < 0:
+        market.instruments[i].maker[-1 - owner, side] = slot
     return slot
 
 
@@ -117,8 +129,11 @@ def release(market, slot):
     """Give an order's slot back."""
     clock = market.clock[0]
     o = market.orders[slot]
-    if o.owner == MARKET_MAKER:
-        market.instruments[o.instrument].maker[o.side] = -1
+    x = market.instruments[o.instrument]
+    if o.owner < 0:
+        x.maker[-1 - o.owner, o.side] = -1
+    elif x.latest == slot:
+        x.latest = -1
     o.order_id = np.uint64(0)
     market.free[clock.free] = slot
     clock.free += 1

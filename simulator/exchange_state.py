@@ -44,7 +44,14 @@ FILLED: Final = 1
 FRESH: Final = 2
 
 BACKGROUND: Final = 0
-MARKET_MAKER: Final = -1
+MAKERS: Final = 2
+"""Market makers of an instrument; their orders have owners −1, −2."""
+
+FRONT: Final = 0
+BACK: Final = 1
+SPREAD: Final = 2
+OPTION: Final = 3
+"""What an instrument is to the crowd: its root's front month, a later one, a calendar spread."""
 
 STOPS_MAX: Final = 32
 """Stop orders that wait per instrument and side; the furthest makes room."""
@@ -78,7 +85,7 @@ ORDER_DTYPE: Final = np.dtype(
         ("peak", "i4"),  # displayed at most; 0: all of it
         ("previous", "i4"),
         ("next", "i4"),
-        ("owner", "i4"),  # BACKGROUND, MARKET_MAKER, or 1 + index of a metaorder
+        ("owner", "i4"),  # BACKGROUND, −1 − number of a maker, or 1 + index of a metaorder
         ("fill_row", "i4"),
         ("side", "i1"),
         ("state", "i1"),
@@ -104,17 +111,28 @@ INSTRUMENT_DTYPE: Final = np.dtype(
         ("bid", "i4"),  # best index; −1 is none
         ("ask", "i4"),  # best index; `width` is none
         ("last", "i4"),  # last traded index
-        ("anchor", "i4"),  # index around which the flow is in balance
+        ("anchor", "i4"),  # index at which it started
         ("bids", "i4"),  # resting orders
         ("asks", "i4"),
         ("reach", "i4"),  # ticks from the touch within which the crowd rests its orders
         ("target", "i4"),  # resting orders the flow keeps
         ("stops", "i4", (2,)),
         ("stop_nearest", "i4", (2,)),
-        ("maker", "i4", (2,)),  # the market maker's two quotes
+        ("maker", "i4", (MAKERS, 2)),  # the market makers' quotes
+        ("inventory", "i8"),  # contracts the makers have bought, net
+        ("volume", "i8"),  # contracts traded
+        ("fair", "f8"),  # index at which the crowd sees its value, impact apart
+        ("flow", "f8"),  # contracts institutions bought, net, fading
+        ("flow_ts", "i8"),  # moment `flow` was faded to
+        ("signs", "u8"),  # sides of the crowd's aggressors, the last one lowest; 1: buy
         ("bias", "f8"),  # −1…1: extra tendency of aggressors to buy
-        ("sign", "i1"),
-        ("trend", "i1"),
+        ("kind", "i4"),  # FRONT, BACK, SPREAD or OPTION
+        ("front", "i4"),  # the instrument whose price moves this one: underlying, or front month
+        ("latest", "i4"),  # slot of the crowd's newest order, −1 is none
+        ("gone_price", "i4"),  # of the crowd's order that was filled out last
+        ("gone_size", "i4"),
+        ("gone_side", "i4"),
+        ("gone_ts", "i8"),
     ],
     align=True,
 )
@@ -155,8 +173,12 @@ CLOCK_DTYPE: Final = np.dtype(
         ("rows_target", "i8"),  # records after which the flow ends
         ("due", "i8"),  # when the next metaorder acts
         ("gap_ns", "f8"),  # mean time between events now
-        ("regime", "f8"),  # logarithm of the activity's slow wave
-        ("wave", "f8"),
+        ("regime", "f8"),  # activity now, 1 is usual
+        ("wave", "f8"),  # its slow wave, standard normal
+        ("ripple", "f8"),  # its fast wave
+        ("news", "f8"),  # how fresh the last news is, 1…0
+        ("news_second", "i8"),  # of the next news
+        ("child", "i8"),  # whether the event follows at once upon another
         ("packet_sequence", "u4"),
         ("packet_delta", "i4"),
         ("packet_recv", "i8"),
@@ -240,7 +262,8 @@ def new_market(
     instruments["level_first"] = 2 * (np.cumsum(widths) - widths)
     instruments["bid"] = -1
     instruments["ask"] = instruments["width"]
-    instruments["maker"] = -1
+    instruments["maker"] = instruments["latest"] = -1
+    instruments["fair"] = instruments["anchor"] + 0.5
     instruments["stop_nearest"][:, BID] = np.iinfo(np.int32).max
     instruments["stop_nearest"][:, ASK] = -1
     instruments["second"] = -1

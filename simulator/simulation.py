@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from operators.model.errors import ConfigError
 from operators.model.records import MBO_DTYPE, NS_PER_S, MboBatch
 from simulator.agents import (
+    CONTRACTS_PER_AGGRESSOR,
     DISTANCE_QUANTILES,
+    IMPACT,
+    NEW_SIDES,
     RESTING_SIZE_QUANTILES,
+    SIGN_LAG_WEIGHTS,
     SIZE_QUANTILES,
     alias_table,
     day_activity,
+    lag_table,
     quantile_table,
 )
 from simulator.agents_kernel import Flow, populate
@@ -33,6 +38,7 @@ from simulator.exchange_state import (
 )
 from simulator.institutions import Label, first_due, labels, schedule
 from simulator.instruments import InstrumentSpec, universe
+from simulator.regimes import REGIMES, RegimeName
 from simulator.simulation_kernel import run
 
 CHICAGO: Final = ZoneInfo("America/Chicago")
@@ -71,8 +77,10 @@ class SimulationConfig:
     opening: Literal["snapshot", "auction", "empty"] = "snapshot"
     """How books start: filled, told by R and snapshot rows; by an R each, half a minute in which
     orders gather, and an auction; or empty, told by an R each."""
-    regime_sigma: float = 0.3
-    """Strength of the slow wave of activity, 0: none."""
+    regime: RegimeName = "normal"
+    """Kind of market: calm, normal, volatile, or news (normal but for bursts)."""
+    wave_sigma: float | None = None
+    """Strength of the waves of activity, 0: none; None: the regime's."""
     institutions: bool = False
     """Whether metaorders are executed."""
     institutions_per_hour: float = 60.0
@@ -92,6 +100,8 @@ class SimulationConfig:
             raise ValueError("duration_s or records must be given, both were None")
         if not 0 <= self.activity_skew <= 1:
             raise ValueError(f"activity_skew must be in 0…1, was {self.activity_skew}")
+        if self.regime not in REGIMES:
+            raise ValueError(f"regime must be one of {', '.join(REGIMES)}, was {self.regime!r}")
         if self.opening not in ("snapshot", "auction", "empty"):
             raise ValueError(f"opening must be snapshot, auction or empty, was {self.opening!r}")
         if not 0 < self.start_ns < 2**62:
@@ -127,9 +137,9 @@ class Simulation:
                 per_hour=config.institutions_per_hour,
                 seed=config.seed,
             )
-        self._flow = _flow(config, self.specs, offset_ns)
-        self._market = _market(config, self.specs)
-        clock = self._market.clock
+        self.flow = _flow(config, self.specs, offset_ns)
+        self.market = _market(config, self.specs)
+        clock = self.market.clock
         clock["ts"] = config.start_ns - GATHER_NS
         clock["recv"] = config.start_ns - GATHER_NS
         clock["ts_next"] = config.start_ns + NS_PER_S // 1000
@@ -138,23 +148,23 @@ class Simulation:
         clock["due"] = first_due(self._metaorders)
         if config.opening == "snapshot":
             for i in range(len(self.specs)):
-                populate(self._market, self._flow, i)
+                populate(self.market, self.flow, i)
 
     @property
     def resting_orders(self) -> int:
         """Orders in all books now."""
-        listed = self._market.instruments
+        listed = self.market.instruments
         return int(listed["bids"].sum() + listed["asks"].sum())
 
     @property
     def active_instrument_seconds(self) -> int:
         """Pairs of instrument and second so far that hold at least one live event."""
-        return int(self._market.instruments["active_seconds"].sum())
+        return int(self.market.instruments["active_seconds"].sum())
 
     @property
     def events(self) -> int:
         """Live events so far."""
-        clock = self._market.clock[0]
+        clock = self.market.clock[0]
         return int(clock["event"] - clock["event_first"])
 
     def opening_rows(self) -> Iterator[MboBatch]:
@@ -170,14 +180,14 @@ class Simulation:
             yield _freeze(np.concatenate(waiting))
 
     def _snapshots(self) -> Iterator[NDArray[np.void]]:
-        for i, listed in enumerate(self._market.instruments):
+        for i, listed in enumerate(self.market.instruments):
             out = np.zeros(1 + int(listed["bids"]) + int(listed["asks"]), ROW_DTYPE)
-            write_snapshot(self._market, i, self.config.start_ns, out)
+            write_snapshot(self.market, i, self.config.start_ns, out)
             yield out
 
     def _gathering(self) -> Iterator[NDArray[np.void]]:
         """R of each instrument; for an auction also the orders before it, and the auction."""
-        market, start_ns = self._market, self.config.start_ns
+        market, start_ns = self.market, self.config.start_ns
         listed = range(len(self.specs))
         first_ns = start_ns - GATHER_NS
         for i in listed:
@@ -188,7 +198,7 @@ class Simulation:
             for k in range(0, most, GATHER_ORDERS):
                 for i in listed:
                     count = min(GATHER_ORDERS, int(market.instruments["target"][i]) - k)
-                    gather(market, self._flow, i, count, first_ns + GATHER_NS * k // most)
+                    gather(market, self.flow, i, count, first_ns + GATHER_NS * k // most)
                     yield self._written()
             for i in listed:
                 auction(market, i, start_ns, self._metaorders)
@@ -198,19 +208,19 @@ class Simulation:
         market.instruments["active_seconds"] = 0
 
     def _written(self) -> NDArray[np.void]:
-        rows = self._market.rows[: self._market.clock["rows"][0]].copy()
-        self._market.clock["rows"] = 0
+        rows = self.market.rows[: self.market.clock["rows"][0]].copy()
+        self.market.clock["rows"] = 0
         return rows
 
     def live_rows(self, until_ns: int) -> Iterator[MboBatch]:
         """The market's next records, up to `until_ns` (exclusive) or the config's end."""
         until_ns = min(until_ns, self.config.stop_ns)
-        while n := run(self._market, self._flow, self._metaorders, until_ns):
-            yield _freeze(self._market.rows[:n].copy())
+        while n := run(self.market, self.flow, self._metaorders, until_ns):
+            yield _freeze(self.market.rows[:n].copy())
 
     def is_over(self, ts: int) -> bool:
         """Whether nothing more comes at or after `ts`."""
-        clock = self._market.clock[0]
+        clock = self.market.clock[0]
         done = clock["records"] + clock["rows"] >= clock["rows_target"]
         return bool(done) or ts >= self.config.stop_ns
 
@@ -233,7 +243,7 @@ class Simulation:
 
     def labels(self) -> list[Label]:
         """The metaorders executed so far."""
-        return labels(self._metaorders, self._market.orders, self.specs)
+        return labels(self._metaorders, self.market.orders, self.specs)
 
 
 def session(config: SimulationConfig, number: int) -> SimulationConfig:
@@ -303,14 +313,33 @@ def _flow(config: SimulationConfig, specs: Sequence[InstrumentSpec], offset_ns: 
         sizes=quantile_table(SIZE_QUANTILES),
         resting_sizes=quantile_table(RESTING_SIZE_QUANTILES),
         distances=quantile_table(DISTANCE_QUANTILES),
+        sign_lags=lag_table(SIGN_LAG_WEIGHTS),
         alias_ratio=ratio,
         alias=alias,
         neighbours=neighbours,
         day=day / mean,
         offset_ns=offset_ns,
-        records_per_s=float(config.records_per_s),
-        regime_sigma=float(config.regime_sigma),
+        **_moods(config),
     )
+
+
+def _moods(config: SimulationConfig) -> dict[str, Any]:
+    """What the crowd takes from the regime."""
+    regime = REGIMES[config.regime]
+    sigma = regime.wave_sigma if config.wave_sigma is None else config.wave_sigma
+    # Per aggressor: both parts of the value's steps, and the contracts that go with them.
+    step = (regime.noise_ticks**2 + NEW_SIDES * regime.response_ticks**2) ** 0.5
+    return {
+        "records_per_s": float(config.records_per_s * regime.activity),
+        "wave_sigma": sigma,
+        "ripple_sigma": 2.0 * sigma,
+        "news_per_s": regime.news_per_hour / 3600,
+        "noise": regime.noise_ticks,
+        "response": regime.response_ticks,
+        "impact": IMPACT * step / CONTRACTS_PER_AGGRESSOR**0.5,
+        "touch_size": regime.touch_size,
+        "caution": regime.caution_ticks,
+    }
 
 
 def _market(config: SimulationConfig, specs: Sequence[InstrumentSpec]) -> Market:
