@@ -84,6 +84,8 @@ def live_settings(folder: Path, host: str, port: int, key: str, **given: Any) ->
         "backoff_least_ms": 0,
         "backoff_first_ms": 1,
         "backoff_most_ms": 10,
+        "attempts_max": 1_000_000,
+        "auth_timeout_s": 1.0,
         "first_start": "replay",
     }
     words: dict[str, Any] = {
@@ -95,7 +97,10 @@ def live_settings(folder: Path, host: str, port: int, key: str, **given: Any) ->
     }
     for name, value in {**feed, **given}.items():
         words[name if "." in name else f"live.feeds.glbx.{name}"] = value
-    return load_settings(words, environ={}, dotenv=Path("none"))
+    settings = load_settings(words, environ={}, dotenv=Path("none"))
+    # A profile may have feeds of its own.
+    live = replace(settings.live, feeds={"glbx": settings.live.feeds["glbx"]})
+    return settings.model_copy(update={"live": live})
 
 
 def live_source(

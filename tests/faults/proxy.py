@@ -44,6 +44,8 @@ def running_proxy(host: str, port: int, way: Callable[[int], Way]) -> Iterator[P
         try:
             if each.kind != "refuse":
                 await _pass(reader, writer, host, port, each)
+        except asyncio.CancelledError:
+            return
         finally:
             writer.transport.abort()
 
@@ -77,7 +79,7 @@ async def _pass(
             writer.write(data)
             await writer.drain()
             if way.kind != "none" and passed >= way.after_bytes:
-                await _cut(writer, way.kind)
+                await _cut(writer, way.kind, back)
                 return
         writer.write_eof()
         await asyncio.sleep(0)
@@ -88,7 +90,7 @@ async def _pass(
         ours.transport.abort()
 
 
-async def _cut(writer: asyncio.StreamWriter, kind: Kind) -> None:
+async def _cut(writer: asyncio.StreamWriter, kind: Kind, back: asyncio.Future[None]) -> None:
     transport = writer.transport
     if kind == "rst":
         with suppress(OSError):
@@ -101,7 +103,7 @@ async def _cut(writer: asyncio.StreamWriter, kind: Kind) -> None:
             await writer.wait_closed()
     elif kind == "half_open":
         # Until the other side gives up.
-        while not transport.is_closing():
+        while not transport.is_closing() and not back.done():
             await asyncio.sleep(0.01)
 
 
