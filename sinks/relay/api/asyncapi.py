@@ -10,7 +10,11 @@ from sinks.relay.messages import PROTOCOL
 HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "CloudEvents 1.0, binary mode; what a clock or one run adds to a value.",
-    "properties": {"ce_id": {"type": "string"}, "ce_time": {"type": "string"}},
+    "properties": {
+        "ce_id": {"type": "string"},
+        "ce_time": {"type": "string"},
+        "ifd-late": {"const": "true", "description": "Its feed was late; left out if it was not."},
+    },
 }
 SOCKET_TEXT: Final = f"""JSON text frames, subprotocol `{PROTOCOL}`. After `hello` a client that
 sent no bearer token in the header sends `auth`, then `subscribe`. Close codes 4000-4499: come back,

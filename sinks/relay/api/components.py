@@ -1,14 +1,16 @@
 """The streams' JSON Schemas as one set of components, for OpenAPI and AsyncAPI alike.
 
-The same form that `sinks/schemas/` holds for the topics; only the place of the parts differs.
+The form that `sinks/schemas/` holds for the topics, as readers should use it: what a later minor
+version may add passes. The place of the parts differs.
 """
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from operators.model.streams import VALUE_TYPES
+from operators.model.streams import VALUE_TYPES, topic
 from sinks.schema import schema
+from sinks.schema_compat import reader_schema
 
 PREFIX: Final = "#/components/schemas/"
 
@@ -28,7 +30,8 @@ def stream_schemas() -> Mapping[str, Any]:
     """Component → schema of every stream's values and of the parts they share; to be read only."""
     found: dict[str, Any] = {}
     for stream in VALUE_TYPES:
-        whole = {k: v for k, v in schema(stream).items() if k not in ("$schema", "$id")}
+        read = reader_schema(topic(stream), schema(stream))
+        whole = {k: v for k, v in read.items() if k not in ("$schema", "$id")}
         for name, part in whole.pop("$defs", {}).items():
             assert found.setdefault(name, moved(part)) == moved(part), f"two forms of {name}"
         found[name_of(stream)] = moved(whole)

@@ -64,7 +64,6 @@ def row_schema(stream: str) -> dict[str, Any]:
             "data": ref(name_of(stream)),
         },
         "required": ["channel", "root", "epoch", "seq", "ts_published_ns", "data"],
-        "additionalProperties": False,
     }
 
 
@@ -81,7 +80,6 @@ def page_schema(stream: str) -> dict[str, Any]:
             },
         },
         "required": ["items", "next"],
-        "additionalProperties": False,
     }
 
 

@@ -2,7 +2,7 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from operators.model.streams import SIGNALS
+from operators.model.streams import SIGNALS, STATUS
 from sinks.published import published
 from sinks.relay import messages
 from sinks.relay.api.components import stream_schemas
@@ -42,7 +42,10 @@ def test_an_update_carries_any_value_as_on_its_topic(message):
     form = server_frames()["update"]
     assert accepts(form, frame)
     assert not accepts(form, frame | {"ts_relayed_ns": 2})
-    assert not accepts(form, frame | {"data": value | {"more": 1}})
+    # What a later version may add is no fault to a reader of this one.
+    assert accepts(form, frame | {"data": value | {"more": 1}})
+    assert accepts(form, frame | {"late": True})
+    assert not accepts(form, frame | {"late": False})
     assert frame["channel"] != SIGNALS or not accepts(form, frame | {"data": {}})
 
 
@@ -75,3 +78,15 @@ def test_what_the_relay_sends_is_what_the_document_says():
         Draft202012Validator(SCHEMAS | forms[value["op"]]).validate(value)
         seen.add(value["op"])
     assert seen == set(forms)
+
+
+def test_a_state_of_a_later_version_passes_and_a_number_for_one_does_not():
+    (message,) = (one for one in EXAMPLES if one.stream == STATUS)
+    value = orjson.loads(published(message, "g1", 1, 2).value)
+    form = {"$ref": "#/components/schemas/FeedStatus"}
+    assert accepts(form, value | {"state": "of_next_year"})
+    assert not accepts(form, value | {"state": 7})
+
+
+def test_no_schema_for_readers_is_closed():
+    assert '"additionalProperties":false' not in orjson.dumps(SCHEMAS).decode()
