@@ -75,7 +75,13 @@ def source_of(
 
     calendar = load_calendar()
     week = Week(offset_s=calendar.offset_s, changes=calendar.changes)
-    parts = LiveParts(tape=settings.tape, roots=roots_of(settings), week=week, life=life)
+    parts = LiveParts(
+        tape=settings.tape,
+        roots=roots_of(settings),
+        week=week,
+        history=settings.history,
+        life=life,
+    )
     return LiveSource(settings.live, parts, hooks)
 
 

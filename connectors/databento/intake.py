@@ -27,7 +27,7 @@ from connectors.root_rules import RootsConfig
 from connectors.roots import RootTable, Sharded
 from connectors.tape.tape import Tape
 from connectors.tape.writer import TapeFull
-from operators.model.controls import FeedGap, gap_controls
+from operators.model.controls import DELAYED, FeedGap, delayed_of, gap_controls
 from operators.model.errors import StateError
 from operators.model.items import Control, Definition, MarketStatus, Statistic, Tick
 from operators.model.records import (
@@ -106,14 +106,14 @@ class Intake:
         Raises:
             StateError: `state` is of another version.
         """
-        self._feed = config.feed
+        self.feed = config.feed
         self._grace_ns = config.grace_ns
         self._tape = tape
         self._held: list[_Held] = []
         self._held_rows = 0
         if state is not None and state["version"] != self.STATE_VERSION:
             found = f"state has version {state['version']}, expected {self.STATE_VERSION}"
-            raise StateError(f"feed {self._feed}: {found}; start with a fresh recovery store")
+            raise StateError(f"feed {self.feed}: {found}; start with a fresh recovery store")
         of = state or {}
         self.positions = Positions(of.get("positions"), feed=config.feed)
         self.ticks = TickMaker(config.feed, config.grace_ns, of.get("ticks"))
@@ -121,6 +121,8 @@ class Intake:
         self.hours = ClosedHours(config.week)
         self.owed: str | None = of.get("owed")
         """Why a snapshot is owed, or under way; empty if none is; None before the first start."""
+        self.delayed: bool = of.get("delayed", False)
+        """What goes out is marked as coming from history."""
         records, others = of.get("counts", (0, {}))
         self.counts = IntakeCounts(records, dict(others))
         self._mapped: dict[int, tuple[str, str]] = dict(of.get("mapped", ()))
@@ -168,7 +170,7 @@ class Intake:
         """Data is missing from the newest record on to `to_ns`."""
         from_ns = max(self.positions.newest_ns, *map(_newest_of, self._held), 0)
         gap = FeedGap(reason=reason, from_ns=from_ns, to_ns=to_ns, instruments=instruments)
-        for control in gap_controls(self._feed, to_ns, gap):
+        for control in gap_controls(self.feed, to_ns, gap):
             self.control(control)
 
     def control(self, control: Control) -> None:
@@ -228,6 +230,7 @@ class Intake:
             "ticks": self._ticks_before,
             "roots": self.table.snapshot(),
             "owed": self.owed,
+            "delayed": self.delayed,
             "counts": (self.counts.records, dict(self.counts.others)),
             "mapped": tuple(self._mapped.items()),
         }
@@ -245,6 +248,8 @@ class Intake:
         rtype = _POSITIONED.get(type(item))
         if rtype is not None and not isinstance(item, Tick | Control):
             self.positions.note_rare(rtype, item.instrument_id, item.ts_event, bytes(raw))
+        if isinstance(item, Control) and item.name == DELAYED:
+            self.delayed = delayed_of(item)
         self.counts.add(_NAMES[type(item)])
         return self.table.on_item(item)
 

@@ -16,6 +16,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.databento.beginning import beginning_of
 from connectors.databento.budget import Budget, BudgetConfig
+from connectors.databento.fallback import Fallback
+from connectors.databento.history_config import HistoryConfig
 from connectors.databento.intake import Intake, IntakeConfig
 from connectors.databento.live_config import FeedConfig, LiveConfig
 from connectors.databento.live_feed import LiveFeed, Outside
@@ -45,6 +47,7 @@ class LiveParts:
     tape: TapeConfig
     roots: RootsConfig
     week: Week
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     life: str = ""
     """Name of the recovery store's life; empty: nothing is kept beyond the process."""
     outside: Outside = field(default_factory=Outside)
@@ -146,6 +149,11 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         self._loop = loop
         self._key = key
         self._outside = parts.outside
+        outside = parts.outside
+        self._fallback = Fallback(
+            parts.history, config, key, self.intake,
+            wall_ns=outside.wall_ns, mono_ns=outside.mono_ns,
+        )  # fmt: skip
         self.feed: LiveFeed | None = None if self._reader else self._live()
 
     def next_batch(self) -> list[Keyed]:
@@ -166,7 +174,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         if rows_max > 0 and self._may_read():
             out = self._read(rows_max)
         feed = self.feed
-        about = ("tape",) if feed is None else (feed.session.told, feed.warning)
+        about = ("tape",) if feed is None else self._about(feed)
         if self._teller.is_due(about):
             if feed is not None:
                 feed.note_hours(self._week.is_closed(self.intake.ticks.clock_ns))
@@ -194,7 +202,8 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         }
 
     def close(self) -> None:
-        """Let go of connection and tape."""
+        """Let go of connection, history and tape."""
+        self._fallback.close()
         if self.feed is not None:
             self.feed.stop()
         self._end()
@@ -236,7 +245,9 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
                 self.feed = self._live()
         else:
             assert self.feed is not None
-            found = self.feed.poll(rows_max)
+            # Ahead of what live brings: the two never come at once.
+            found = self._fallback.poll(self.feed.session, rows_max)
+            found += self.feed.poll(rows_max)
             if self.feed.session.state == "failed":
                 self._error = GatewayError(self.feed.session.text)
         if not found:
@@ -255,6 +266,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
 
     def _ended(self, error: IfdError | None) -> list[Keyed]:
         """The last word of the feed; the call after ends the input."""
+        self._fallback.close()
         if self.feed is not None:
             self.feed.stop()
         self._is_over = True
@@ -269,7 +281,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         feed, tape = self.feed, self._tape
         if feed is None:
             return self._message("connecting", "reading the tape up to where the process ended")
-        texts = [feed.session.text, feed.warning]
+        texts = [feed.session.text, feed.warning, self._fallback.text]
         if not self._hooks.may_read():
             texts.append("reading waits until the sinks have caught up")
         if tape is None:
@@ -286,7 +298,13 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             )
         if self._budget.state != "ok":
             texts.append(f"{self._budget.ratio:.0%} of the day's data budget are used")
-        return self._message(feed.session.told, "; ".join(filter(None, texts)))
+        told: FeedState = "delayed" if self._fallback.is_running else feed.session.told
+        return self._message(told, "; ".join(filter(None, texts)))
+
+    def _about(self, feed: LiveFeed) -> tuple[object, ...]:
+        """What is told at once when it changes."""
+        fallback = self._fallback
+        return feed.session.told, feed.warning, fallback.is_running, fallback.text
 
     def _message(self, state: FeedState, text: str) -> Keyed:
         records = self.intake.counts.records
