@@ -52,6 +52,8 @@ class Message:
     """The generation that this message, the first of a newer one, puts an end to."""
     missing: tuple[int, int] | None = None
     """First and last seq of the messages that never came before this one."""
+    is_late: bool = False
+    """Its feed lagged beyond the limit when it was published: the market has moved on since."""
 
     @property
     def is_whole(self) -> bool:
@@ -99,7 +101,8 @@ def message(at: Position, headers: Mapping[str, bytes], value: bytes | None) -> 
             raise Malformed(f"{name}: expected {expected} as in key and headers, found {given}")
     CHECKS[at.stream](found)
     published = headers.get("ifd-published-ns", b"0")
-    return Message(at, int(published) if published.isdigit() else 0, found)
+    late = headers.get("ifd-late") == b"true"
+    return Message(at, int(published) if published.isdigit() else 0, found, is_late=late)
 
 
 def text_of(headers: Mapping[str, bytes], name: str) -> str:

@@ -37,7 +37,8 @@ class IntentsConfig:
     quality_min: float = 0.5
     """Feed quality, 0…1."""
     age_s_max: float = 30.0
-    """Wall time since the signal was published, at least 0; 0: any age, for walking through."""
+    """Wall time since the signal was published, at least 0; 0: any age, also what was published
+    late, for walking through."""
 
     def __post_init__(self) -> None:
         for name in ("contracts", "contracts_max", "per_minute_max"):
@@ -135,6 +136,10 @@ class Intents:
         age_s = (self._clock_ns() - message.ts_published_ns) / NS_PER_S
         if limits.age_s_max and age_s > limits.age_s_max:
             return "too_old", f"published {age_s:.0f} s ago, at most {limits.age_s_max:g} s"
+        if limits.age_s_max and message.is_late:
+            return "late", "published while its feed lagged beyond the limit"
+        if value.get("delayed"):
+            return "delayed", "made from history while the live feed was away"
         if value["quality"] < limits.quality_min:
             return "quality", f"quality {value['quality']}, at least {limits.quality_min:g}"
         if value["probability"] < limits.probability_min:

@@ -30,6 +30,12 @@ def test_what_the_sink_writes_is_read(item):
     assert found.ts_published_ns == 9
 
 
+def test_what_was_published_late_says_so():
+    head, value = sent(signal(3))
+    assert not message(AT, head, value).is_late
+    assert message(AT, {**head, "ifd-late": b"true"}, value).is_late
+
+
 def test_fields_that_a_later_minor_version_adds_are_ignored():
     head, value = sent(signal(3))
     later = {**json.loads(value), "sentiment": {"score": 1}, "venue": "GLBX"}

@@ -124,6 +124,7 @@ def test_the_rate_limit_looks_at_sixty_seconds_of_event_time():
         ({"age_s_max": 30.0}, 31.0, {}, "too_old"),
         ({"quality_min": 0.9}, 0.0, {"quality": 0.8}, "quality"),
         ({"probability_min": 0.9}, 0.0, {"probability": 0.8}, "probability"),
+        ({}, 0.0, {"delayed": True}, "delayed"),
     ],
 )
 def test_what_a_limit_forbids_is_refused_with_its_reason_once(limits, age_s, fields, reason):
@@ -133,8 +134,21 @@ def test_what_a_limit_forbids_is_refused_with_its_reason_once(limits, age_s, fie
     assert found[0]["reason"] == reason
 
 
+def test_what_was_published_late_is_refused_until_a_revision_is_in_time():
+    late, in_time = life("opened", "updated")
+    found = played(desk(), [read(late, is_late=True), read(in_time)])
+    assert kinds(found) == ["refused", "intent"]
+    assert found[0]["reason"] == "late"
+
+
 def test_any_age_will_do_where_the_limit_is_zero():
-    assert kinds(played(desk(1e6, age_s_max=0.0), [read(signal(1))])) == ["intent"]
+    old = [read(signal(1), is_late=True)]
+    assert kinds(played(desk(1e6, age_s_max=0.0), old)) == ["intent"]
+
+
+def test_a_retraction_after_the_end_has_nothing_left_to_cancel():
+    found = played(desk(), [read(m) for m in life("opened", "closed", "retracted")])
+    assert kinds(found) == ["intent", "exit"]
 
 
 def test_the_state_is_made_of_the_entries_alone():
