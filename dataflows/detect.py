@@ -18,7 +18,9 @@ from config.calendar import load_calendar
 from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
 from dataflows.adapter import step
-from dataflows.edges import file_source, heard, sinks_of, with_broker
+from dataflows.attendance import Leaving
+from dataflows.distrust import DistrustingSource
+from dataflows.edges import heard, sinks_of, source_of, with_broker
 from dataflows.process import check_recovery_directory, fail_in_one_line, note, stop_on_signals
 from dataflows.quiet import QuietSource, quieted
 from dataflows.reserve import reserve_of
@@ -100,6 +102,8 @@ class Assembly:
     store: Store
     recovery: RecoveryConfig | None
     gate: Gate
+    undelivered: Callable[[], dict[str, int]]
+    """Step of a sink → messages that wait, or that waited when it was closed."""
 
 
 def assemble(
@@ -109,13 +113,14 @@ def assemble(
     extra_sinks: Mapping[str, Sink[Any]] | None = None,
     on_baseline: Callable[[HistoryTable], None] | None = None,
     reports: bool = False,
+    on_new: Callable[[str], None] | None = None,
 ) -> Assembly:
-    """Files in, topics and summary out, as the settings say; `hooks.may_read` is the sinks' gate.
+    """Files or feeds in, topics and summary out, by the settings; `hooks.may_read` is the gate's.
 
     Raises:
         IfdError: a setting, a file, the recovery store or the broker cannot be used.
     """
-    store = store_of(settings, params_version(settings))
+    store = store_of(settings, params_version(settings), on_new)
     history = _history(settings.source.baseline)
     gate = Gate()
     reserve = reserve_of(settings.recovery, hooks.on_fault or _told)
@@ -126,23 +131,31 @@ def assemble(
             return True
         return False
 
-    source = file_source(settings, replace(hooks, may_read=gate.is_open, stop=stopping))
+    guarded = replace(hooks, may_read=gate.is_open, stop=stopping)
+    source = source_of(settings, guarded, store.generation)
     sinks = {**sinks_of(settings, store, gate), **(extra_sinks or {})}
     if not sinks:
         raise ConfigError(
             "kafka.bootstrap_servers: expected an address, found none: nothing would be published"
         )
+    delivering = [
+        (step_id, each) for step_id, each in sinks.items() if hasattr(each, "undelivered")
+    ]
     sinks = {step_id: quieted(sink) for step_id, sink in sinks.items()}
     flow = build(
         heard(settings),
-        QuietSource(source),
+        QuietSource(DistrustingSource(source, settings.flow.shards)),
         sinks,
         history=history,
         on_baseline=on_baseline,
         reports=reports,
     )
     warm_up(settings)
-    return Assembly(flow, store, store.recovery(settings.recovery), gate)
+
+    def undelivered() -> dict[str, int]:
+        return {step_id: each.undelivered() for step_id, each in delivering}
+
+    return Assembly(flow, store, store.recovery(settings.recovery), gate, undelivered)
 
 
 def _told(error: IfdError) -> None:
@@ -166,14 +179,16 @@ def flow() -> Dataflow:
     `recovery.directory` names. Without `kafka.bootstrap_servers` the process
     brings a broker of its own.
     """
-    on_fault = fail_in_one_line()
+    leaving = Leaving()
+    on_fault = fail_in_one_line(leaving.on_clean_end)
     wanted = load_settings()
     check_recovery_directory(wanted.recovery.directory)
     settings = with_broker(wanted)
     stop = stop_on_signals()
     hooks = Hooks(stop=stop.is_set, on_fault=on_fault)
     reports = bool(settings.source.summary_directory)
-    assembly = assemble(settings, hooks, reports=reports)
+    assembly = assemble(settings, hooks, reports=reports, on_new=note)
+    leaving.begin(settings.recovery.directory, assembly.store.generation, assembly.undelivered)
     if settings is not wanted:
         note(
             "kafka.bootstrap_servers is not set: publishing to an embedded broker at "

@@ -8,8 +8,9 @@ the outputs is another generation, which begins where the one before was stopped
 import fcntl
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ from operators.model.errors import ConfigError, StateError
 
 FILE_NAME: Final = "ifd-store.json"
 STORE_VERSION: Final = 1
+CHECKED_BYTES_MAX: Final = 33_554_432
+"""Larger parts are not read through at the start, which would take longer than the rest of it."""
 _LOCK_NAME: Final = ".lock"
 
 
@@ -117,6 +120,8 @@ def _renew(directory: Path, wanted: Store, on_new: Callable[[str], None]) -> Non
         generation.put_in_place(directory, FILE_NAME, _read(directory / FILE_NAME).generation)
         attendance.forget(directory)
     store = _read(directory / FILE_NAME)
+    if store.version != STORE_VERSION:
+        return  # Which is refused whatever else it says.
     if not store.versions and store.params == wanted.params and store.shards == wanted.shards:
         # Of a store that is new, or older than these versions.
         store = replace(store, versions=wanted.versions)
@@ -180,6 +185,25 @@ def _check_files(directory: Path, store: Store) -> None:
             f"store, found {found}; restore them from a backup, or start with an empty recovery "
             "directory"
         )
+    for part in sorted(directory.glob(generation.PARTS)):
+        if fault := _fault_of(part):
+            raise StateError(
+                f"{part}: expected a part of a recovery store, found: {fault}; restore all parts "
+                "from a backup, or start with an empty recovery directory"
+            )
+
+
+def _fault_of(part: Path) -> str:
+    """What is wrong with a file of the engine's; empty if nothing is seen to be."""
+    try:
+        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("SELECT part_index, part_count FROM parts").fetchall()
+            if part.stat().st_size > CHECKED_BYTES_MAX:
+                return ""
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            return "" if found == "ok" else str(found)
+    except sqlite3.Error as error:
+        return str(error)
 
 
 def _hash_of(baseline: str) -> str:
