@@ -33,6 +33,8 @@ from operators.model.records import (
 )
 
 _NS_PER_MS = 1_000_000
+_ROWS_MAX = 65_536
+"""Records given out at once: a file brings as many as are asked for, and others wait."""
 _RARE = {
     Definition: RTYPE_DEFINITION,
     MarketStatus: RTYPE_STATUS,
@@ -111,7 +113,7 @@ class Fallback:
         run = self._run or self._begin()
         if run is None:
             return []
-        for piece in run.feed.next(rows_max):
+        for piece in run.feed.next(min(rows_max, _ROWS_MAX)):
             self._take(run, piece)
             if self._run is not run:
                 # It was given up: what else it brought belongs to nothing.
