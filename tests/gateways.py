@@ -140,6 +140,8 @@ class RawClient:
         self.socket = socket.create_connection((gateway.host, gateway.port), timeout=20)
         self.data = bytearray()
         """Everything received after the answer."""
+        self._records: list[bytes] = []
+        self._split_to = 0
         try:
             self.greeting = self._line()
             challenge = parse_line(self._line())["cram"]
@@ -180,6 +182,11 @@ class RawClient:
             pass
         return bytes(self.data)
 
+    def receive_bytes(self, size: int) -> None:
+        """Wait until there are so many bytes; the gateway must not close before."""
+        while len(self.data) < size:
+            assert self.receive(), f"closed after {len(self.data)} bytes"
+
     def receive_until(self, wanted: Callable[[list[bytes]], bool]) -> list[bytes]:
         """Records, as soon as they are what is wanted; the gateway must not close before."""
         while not wanted(found := self.records()):
@@ -190,13 +197,13 @@ class RawClient:
         """Whole records so far; the header is left out."""
         if len(self.data) < 8:
             return []
-        at = 8 + int.from_bytes(self.data[4:8], "little")
-        found = []
+        at = self._split_to or 8 + int.from_bytes(self.data[4:8], "little")
         while at < len(self.data) and at + self.data[at] * 4 <= len(self.data):
             assert self.data[at] >= 4, f"a record of {self.data[at]} words at byte {at}"
-            found.append(bytes(self.data[at : at + self.data[at] * 4]))
+            self._records.append(bytes(self.data[at : at + self.data[at] * 4]))
             at += self.data[at] * 4
-        return found
+        self._split_to = at
+        return list(self._records)
 
     def close(self) -> None:
         """Close the connection."""

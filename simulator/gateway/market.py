@@ -104,10 +104,10 @@ class Market:
         """Do ahead what takes a moment: open the first day, load or compile every kernel."""
         self._more(0)
         self._more(self._first_ns() + 1)
-        words = self.log.read(0, 64)
-        advance(words, 0, 0)
+        advance(self.log.read(self.released, 64), 0, 0)
         trial = Book()
-        trial.follow(self.log, min(self.log.stop, words.size))
+        trial.position = self.released
+        trial.follow(self.log, min(self.log.stop, self.released + 64))
         trial.grow()
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class Market:
 
     def _first_ns(self) -> int:
         """Capture time of the first market-by-order record; what stands before is out at once."""
-        at = 0
+        at = self.released
         while (words := self.log.read(at, STEP_WORDS)).size:
             if first_ns := first_mbo_ns(words):
                 return int(first_ns)

@@ -200,6 +200,7 @@ class Session:
         elif self._is_snapshot_due():
             return self._snapshot()
         elif data := self._place.records(records_max, self._faults.skew_ns):
+            self._warn_if_slow()
             return data
         elif self._place.renamed:
             self._mappings.extend(self._place.renamed)
@@ -248,10 +249,9 @@ class Session:
             # A flushed block is all that the client needs to read on.
             data = self._zstd.compress(data) + self._zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         await self.link.send(data)
-        self._warn_if_slow()
 
     def _warn_if_slow(self) -> None:
-        """A live client that is far behind is told, from time to time."""
+        """A live client that is far behind is told, from time to time, after its next records."""
         if self._place.replaying or self._place.behind_words < self._config.slow_words:
             return
         if (now_s := monotonic()) >= self._warned_s:
