@@ -16,13 +16,14 @@ from simulator.exchange_orders import (
     touch_last,
     unlink,
 )
-from simulator.exchange_records import LAST_FLAGS, begin, emit, next_packet
+from simulator.exchange_records import LAST_FLAGS, begin, emit, next_packet, uniform
 from simulator.exchange_state import (
     ASK,
     BACKGROUND,
     BID,
     CANCELLATION,
     FILLED,
+    FOREVER,
     FRESH,
     LIMIT,
     MODIFICATION,
@@ -150,11 +151,11 @@ def finish(market, metaorders):
             o = market.orders[slot]
             if o.side != side:
                 continue
+            if o.owner > 0:
+                _book_fill(market, metaorders, o)
             if o.state == FILLED:
                 emit(market, i, CANCEL, side, o.shown_price, o.shown, o.order_id)
-                if o.owner > 0:
-                    _complete(metaorders[o.owner - 1], clock.ts)
-                elif o.owner == BACKGROUND:
+                if o.owner == BACKGROUND:
                     _remember(market.instruments[i], o, clock.ts)
                 release(market, slot)
                 continue
@@ -177,12 +178,26 @@ def _remember(x, o, ts):
 
 
 @part
-def _complete(metaorder, ts):
-    """The resting order of a metaorder was filled out."""
-    metaorder.done += metaorder.placed
-    metaorder.placed = 0
-    metaorder.slot = -1
-    metaorder.ts_last = ts
+def _book_fill(market, metaorders, o):
+    """A resting order of a metaorder was met: its value learns, and it may reload."""
+    clock = market.clock[0]
+    m = metaorders[o.owner - 1]
+    executed = np.int64(m.done + m.placed)
+    if o.state != FILLED:
+        executed -= o.size + o.hidden
+    taken = executed - m.booked
+    m.booked = executed
+    if taken == 0:
+        return
+    m.ts_last = clock.ts
+    market.instruments[m.instrument].flow += m.informed * (taken if o.side == BID else -taken)
+    if o.state == FILLED:
+        m.done = executed
+        m.placed = 0
+        m.slot = -1
+        if m.delay_ns > 0 and m.ts_next != FOREVER:
+            m.ts_next = clock.ts + np.int64(m.delay_ns * (0.5 + uniform(market.clock)))
+            clock.due = min(clock.due, m.ts_next)
 
 
 @part

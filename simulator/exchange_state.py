@@ -172,6 +172,8 @@ CLOCK_DTYPE: Final = np.dtype(
         ("instrument", "i8"),  # of the last event
         ("rows_target", "i8"),  # records after which the flow ends
         ("due", "i8"),  # when the next metaorder acts
+        ("metas_first", "i8"),  # those before are done
+        ("metas_stop", "i8"),  # those from here on have not begun
         ("gap_ns", "f8"),  # mean time between events now
         ("regime", "f8"),  # activity now, 1 is usual
         ("wave", "f8"),  # its slow wave, standard normal
@@ -213,21 +215,37 @@ ENTRY_DTYPE: Final = np.dtype(
 
 METAORDER_DTYPE: Final = np.dtype(
     [
+        ("ts_begin", "i8"),  # when it first acts; the rows of a table are in this order
         ("ts_first", "i8"),  # of its first order or election
         ("ts_last", "i8"),
         ("ts_next", "i8"),  # when it acts next; FOREVER once it is done
         ("ts_end", "i8"),  # when it gives up at the latest
         ("period_ns", "i8"),
+        ("delay_ns", "i8"),  # until it reloads, or how long a flash stands
         ("kind", "i4"),
+        ("group", "i4"),  # the legs of one behaviour share it
         ("instrument", "i4"),
         ("side", "i4"),
+        ("direction", "i4"),  # of the whole behaviour: 1 up, −1 down, 0 neither
+        ("difficulty", "i4"),
         ("size", "i4"),  # wanted
         ("done", "i4"),  # executed in earlier orders
+        ("booked", "i4"),  # executed and counted in the instrument's `flow`
         ("slice", "i4"),  # size of one order, or displayed size
         ("levels", "i4"),
         ("acts", "i4"),
         ("slot", "i4"),  # its resting order, −1 is none
         ("placed", "i4"),  # size of that order when placed
+        ("position", "i4"),  # of a hedger: bought less sold
+        ("volume", "i8"),  # of the instrument when it acted last
+        ("carry", "f8"),  # contracts it is behind by less than one
+        ("informed", "f8"),  # 0…1: how far its executions move the value
+        ("share", "f8"),  # of the volume; of a hedger: contracts per tick
+        ("jitter", "f8"),  # 0: like a clock; 1: at random moments
+        ("vary", "f8"),  # 0: all sizes alike
+        ("passive", "f8"),  # share of its orders that rest first
+        ("curve", "f8"),  # −1…1: early more than late
+        ("start", "f8"),  # mid when it began, index
         ("ids", "i4"),  # used of `order_ids`
         ("order_ids", "u8", (256,)),
     ],

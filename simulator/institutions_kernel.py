@@ -1,30 +1,39 @@
-"""Metaorders: institutions that execute through the same matching as everybody else."""
+"""Metaorders: institutions, and those who look like them, trade through the same matching."""
+
+import math
 
 import numpy as np
 
-from simulator.exchange_orders import place_stop
-from simulator.exchange_records import below, uniform
-from simulator.exchange_state import (
-    BACKGROUND,
-    BID,
-    CANCELLATION,
-    FOREVER,
-    LIMIT,
-    MODIFICATION,
-    NOTHING,
-    part,
+from simulator.behaviours_kernel import (
+    ABSORPTION,
+    HEDGE,
+    ICEBERG,
+    LARGE,
+    QUOTE_CHURN,
+    SPOOF_FLASH,
+    STOP_RUN,
+    SWEEP,
+    SYNTHETIC_ICEBERG,
+    TWO_SIDED,
+    accumulate,
+    churn,
+    executed,
+    flash,
+    go_both_ways,
+    hedge,
+    run_stops,
+    slice_off,
+    take,
+    varied,
+    withdraw,
 )
+from simulator.exchange_state import BID, CANCELLATION, FOREVER, LIMIT, NOTHING, part
 
-TWAP = 0
-ICEBERG = 1
-SWEEP = 2
-STOP_RUN = 3
-ABSORPTION = 4
+LATE_NS = 60_000_000_000
 
-CROWD_BIAS = 0.5
-"""How much the crowd leans against an absorbing seller or buyer."""
-FOLLOW_TICKS = 2
-"""How far the price may run from an accumulating iceberg before it follows."""
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+_S29, _S32, _S11 = np.uint64(29), np.uint64(32), np.uint64(11)
 
 
 @part
@@ -33,38 +42,78 @@ def choose_act(market, metaorders):
 
     What it chose is in `market.entry`, NOTHING if it only waits.
     """
-    k = 0
-    for j in range(metaorders.size):
-        if metaorders[j].ts_next < metaorders[k].ts_next:
-            k = j
+    k = _due_first(market, metaorders)
     m = metaorders[k]
     e = market.entry[0]
+    ts = np.int64(m.ts_next)
     e.kind = NOTHING
     e.instrument = m.instrument
-    e.ts = m.ts_next
+    e.ts = ts
     e.side = m.side
     e.hidden = 0
-    e.owner = BACKGROUND
+    e.owner = 1 + k
     e.rests = 0
     x = market.instruments[m.instrument]
-    over = e.ts >= m.ts_end or _executed(market, m) >= m.size
-    m.ts_next += np.int64(m.period_ns * (0.9 + 0.2 * uniform(market.clock)))
-    if over:
+    if m.acts == 0:
+        m.volume = x.volume
+    m.ts_next += _gap(m)
+    # Flow that is even in the end goes on until it is.
+    over = ts >= m.ts_end and (m.kind != TWO_SIDED or m.position == 0 or ts >= m.ts_end + LATE_NS)
+    if over or executed(market, m) >= m.size:
         _leave(market, m)
     elif x.bid >= 0 and x.ask < x.width:
-        if m.kind == TWAP:
-            _take(market, m, 2)
-            e.size = min(m.slice, m.size - m.done)
-        elif m.kind == SWEEP:
-            _take(market, m, m.levels)
-        elif m.kind == STOP_RUN:
-            if m.acts == 0:
-                _plant_stops(market, m)
-            _take(market, m, 2)
-        else:
-            _rest(market, m, k)
+        _act(market, m, ts)
+        if e.kind == LIMIT and e.size < 1:
+            e.kind = NOTHING
     m.acts += 1
     return k
+
+
+@part
+def _due_first(market, metaorders):
+    """Index of the metaorder that acts next, among those that have begun and are not done."""
+    clock = market.clock[0]
+    while clock.metas_stop < metaorders.size and metaorders[clock.metas_stop].ts_begin <= clock.due:
+        clock.metas_stop += 1
+    while metaorders[clock.metas_first].ts_next == FOREVER:
+        clock.metas_first += 1
+    k = np.int64(clock.metas_first)
+    for j in range(clock.metas_first, clock.metas_stop):
+        if metaorders[j].ts_next < metaorders[k].ts_next:
+            k = np.int64(j)
+    return k
+
+
+@part
+def _gap(m):
+    """Time until it acts again: the legs of a group have the same."""
+    state = (np.uint64(m.group) * _MIX + np.uint64(m.acts)) * _GAMMA
+    state = (state ^ (state >> _S29)) * _MIX
+    u = np.float64((state ^ (state >> _S32)) >> _S11) * (1.0 / 9007199254740992.0)
+    return np.int64(m.period_ns * (1.0 - m.jitter - m.jitter * math.log(1.0 - u)))
+
+
+@part
+def _act(market, m, ts):
+    if m.kind == SWEEP:
+        take(market, m, m.side, m.levels, m.size)
+    elif m.kind == LARGE:
+        take(market, m, m.side, m.levels, m.size)
+        market.entry[0].size = varied(market, m)
+    elif m.kind == STOP_RUN:
+        run_stops(market, m)
+    elif m.kind == ICEBERG or m.kind == SYNTHETIC_ICEBERG or m.kind == ABSORPTION:
+        accumulate(market, m)
+    elif m.kind == HEDGE:
+        hedge(market, m)
+    elif m.kind == TWO_SIDED:
+        go_both_ways(market, m)
+    elif m.kind == QUOTE_CHURN:
+        churn(market, m)
+    elif m.kind == SPOOF_FLASH:
+        flash(market, m, ts)
+    else:
+        slice_off(market, m, ts)
 
 
 @part
@@ -72,12 +121,12 @@ def book_act(market, metaorders, k):
     """Note what came of the metaorder's message, and when the next one is due."""
     m = metaorders[k]
     e = market.entry[0]
-    ts = market.clock[0].ts
-    if e.kind == LIMIT and e.side == m.side:
+    clock = market.clock[0]
+    if e.kind == LIMIT and e.owner == 1 + k:
         if m.ts_first == 0:
-            m.ts_first = ts
-        m.ts_last = ts
-        m.done += e.taken
+            m.ts_first = clock.ts
+        m.ts_last = clock.ts
+        _book_taken(market, m, e)
         if e.slot >= 0:
             m.slot = e.slot
             m.placed = e.size + e.hidden
@@ -86,90 +135,32 @@ def book_act(market, metaorders, k):
             m.ids += 1
     elif e.kind == CANCELLATION:
         m.slot = -1
-        m.ts_last = ts
+        m.ts_last = clock.ts
     due = FOREVER
-    for j in range(metaorders.size):
+    if clock.metas_stop < metaorders.size:
+        due = metaorders[clock.metas_stop].ts_begin
+    for j in range(clock.metas_first, clock.metas_stop):
         due = min(due, metaorders[j].ts_next)
-    market.clock[0].due = due
+    clock.due = due
 
 
 @part
-def _executed(market, m):
-    if m.slot < 0:
-        return np.int64(m.done)
-    o = market.orders[m.slot]
-    return np.int64(m.done + m.placed - o.size - o.hidden)
-
-
-@part
-def _take(market, m, levels):
-    """An aggressor order for what is displayed on the first `levels` levels it meets."""
+def _book_taken(market, m, e):
+    """What an aggressor order of its own took moves the value."""
     x = market.instruments[m.instrument]
-    e = market.entry[0]
-    first = x.level_first + (1 - m.side) * x.width
-    price = np.int64(x.ask if m.side == BID else x.bid)
-    step = 1 if m.side == BID else -1
-    e.kind = LIMIT
-    e.price = price
-    e.size = 0
-    while 0 <= price < x.width and levels > 0:
-        if market.levels[first + price].count > 0:
-            e.price = price
-            e.size += market.levels[first + price].size
-            levels -= 1
-        price += step
-
-
-@part
-def _plant_stops(market, m):
-    """The stops a stop run is after: the crowd's, just beyond the touch."""
-    x = market.instruments[m.instrument]
-    for j in range(m.levels):
-        distance = 2 + j // 3
-        trigger = x.ask + distance if m.side == BID else x.bid - distance
-        if x.low < trigger < x.high:
-            size = 3 + below(market.clock, 15)
-            place_stop(market, m.instrument, m.side, trigger, size, BACKGROUND)
-
-
-@part
-def _rest(market, m, k):
-    """Keep an iceberg at the own best price; for absorption the crowd runs into it."""
-    x = market.instruments[m.instrument]
-    e = market.entry[0]
-    best = np.int64(x.bid if m.side == BID else x.ask)
-    if m.kind == ABSORPTION:
-        x.bias = -CROWD_BIAS if m.side == BID else CROWD_BIAS
-    if m.slot < 0:
-        e.kind = LIMIT
-        e.price = best
-        e.size = min(m.slice, m.size - m.done)
-        e.hidden = m.size - m.done - e.size
-        e.owner = 1 + k
-        e.rests = 1
-        return
-    o = market.orders[m.slot]
-    behind = best - o.price if m.side == BID else o.price - best
-    if behind > (FOLLOW_TICKS if m.kind == ICEBERG else 0):
-        e.kind = MODIFICATION
-        e.slot = m.slot
-        e.price = best
-        e.size = o.size
-    elif m.kind == ABSORPTION:
-        e.kind = LIMIT
-        e.side = 1 - m.side
-        e.price = best
-        e.size = 4 + below(market.clock, 30)
+    signed = e.taken if e.side == BID else -e.taken
+    m.done += e.taken
+    m.booked += e.taken
+    m.position += signed
+    m.volume += e.taken
+    x.flow += m.informed * signed
 
 
 @part
 def _leave(market, m):
     """It has what it wanted, or its time is over."""
-    m.done = _executed(market, m)
-    m.placed = 0
-    market.instruments[m.instrument].bias = 0.0
+    if m.kind == ABSORPTION:
+        market.instruments[m.instrument].bias = 0.0
     if m.slot >= 0:
-        e = market.entry[0]
-        e.kind = CANCELLATION
-        e.slot = m.slot
+        withdraw(market, m)
     m.ts_next = FOREVER

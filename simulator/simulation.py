@@ -14,6 +14,7 @@ from operators.model.errors import ConfigError
 from operators.model.records import MBO_DTYPE, NS_PER_S, MboBatch
 from simulator.agents import (
     CONTRACTS_PER_AGGRESSOR,
+    CONTRACTS_PER_RECORD,
     DISTANCE_QUANTILES,
     IMPACT,
     NEW_SIDES,
@@ -27,16 +28,16 @@ from simulator.agents import (
 )
 from simulator.agents_kernel import Flow, populate
 from simulator.auction_kernel import auction, gather
+from simulator.behaviours import DIFFICULTIES, INSTITUTIONAL, KINDS, LOOK_ALIKES
 from simulator.exchange import listed_market
 from simulator.exchange_records import clear, write_snapshot
 from simulator.exchange_state import (
     BATCH_ROWS,
     FOREVER,
-    METAORDER_DTYPE,
     ROW_DTYPE,
     Market,
 )
-from simulator.institutions import Label, first_due, labels, schedule
+from simulator.institutions import Label, Plan, first_due, labels, schedule
 from simulator.instruments import InstrumentSpec, universe
 from simulator.regimes import REGIMES, RegimeName
 from simulator.simulation_kernel import run
@@ -82,9 +83,15 @@ class SimulationConfig:
     wave_sigma: float | None = None
     """Strength of the waves of activity, 0: none; None: the regime's."""
     institutions: bool = False
-    """Whether metaorders are executed."""
+    """Whether institutions are at work."""
+    look_alikes: bool = False
+    """Whether some only look like them: hedging, rolls, quote churn, flashes, even flow."""
+    kinds: tuple[str, ...] | None = None
+    """Only these kinds of behaviour; None: all of institutions and look-alikes, as chosen."""
+    difficulty: Literal["easy", "medium", "hard", "mixed"] = "mixed"
+    """How much of the volume the behaviours take, and how cleverly they hide."""
     institutions_per_hour: float = 60.0
-    """Pauses between the metaorders of a root last an hour divided by this, on average."""
+    """Pauses between the behaviours of a root last an hour divided by this, on average."""
     listed_ns: int | None = None
     """When the instruments were listed, which decides the contract months; None: at the start."""
 
@@ -100,6 +107,13 @@ class SimulationConfig:
             raise ValueError("duration_s or records must be given, both were None")
         if not 0 <= self.activity_skew <= 1:
             raise ValueError(f"activity_skew must be in 0…1, was {self.activity_skew}")
+        if self.difficulty not in (*DIFFICULTIES, "mixed"):
+            raise ValueError(
+                f"difficulty must be easy, medium, hard or mixed, was {self.difficulty!r}"
+            )
+        for kind in self.kinds or ():
+            if kind not in KINDS:
+                raise ValueError(f"kinds must be of {', '.join(KINDS)}, was {kind!r}")
         if self.regime not in REGIMES:
             raise ValueError(f"regime must be one of {', '.join(REGIMES)}, was {self.regime!r}")
         if self.opening not in ("snapshot", "auction", "empty"):
@@ -128,16 +142,8 @@ class Simulation:
         listed_ns = config.start_ns if config.listed_ns is None else config.listed_ns
         self.specs = universe(config.roots, config.instruments, listed_ns, config.activity_skew)
         offset_ns = _offset_ns(config.start_ns)
-        self._metaorders = np.zeros(0, METAORDER_DTYPE)
-        if config.institutions:
-            self._metaorders = schedule(
-                self.specs,
-                start_ns=config.start_ns,
-                stop_ns=min(config.stop_ns, config.start_ns + 24 * 3600 * NS_PER_S),
-                per_hour=config.institutions_per_hour,
-                seed=config.seed,
-            )
         self.flow = _flow(config, self.specs, offset_ns)
+        self._metaorders = schedule(self.specs, _plan(config, self.flow, self.specs))
         self.market = _market(config, self.specs)
         clock = self.market.clock
         clock["ts"] = config.start_ns - GATHER_NS
@@ -242,8 +248,8 @@ class Simulation:
                 yield ts
 
     def labels(self) -> list[Label]:
-        """The metaorders executed so far."""
-        return labels(self._metaorders, self.market.orders, self.specs)
+        """What institutions and look-alikes have done so far."""
+        return labels(self._metaorders, self.market.orders, self.specs, self.config.regime)
 
 
 def session(config: SimulationConfig, number: int) -> SimulationConfig:
@@ -320,6 +326,25 @@ def _flow(config: SimulationConfig, specs: Sequence[InstrumentSpec], offset_ns: 
         day=day / mean,
         offset_ns=offset_ns,
         **_moods(config),
+    )
+
+
+def _plan(config: SimulationConfig, flow: Flow, specs: Sequence[InstrumentSpec]) -> Plan:
+    """The behaviours wanted, sized for the volume that is expected."""
+    names = (*INSTITUTIONAL,) * config.institutions + (*LOOK_ALIKES,) * config.look_alikes
+    if config.kinds is not None:
+        names = tuple(kind for kind in config.kinds if kind in names)
+    weights = np.array([spec.weight for spec in specs])
+    return Plan(
+        kinds=names,
+        difficulty=config.difficulty,
+        start_ns=config.start_ns,
+        stop_ns=min(config.stop_ns, config.start_ns + 24 * 3600 * NS_PER_S),
+        per_hour=config.institutions_per_hour,
+        seed=config.seed,
+        volumes_per_s=CONTRACTS_PER_RECORD * flow.records_per_s * weights / weights.sum(),
+        activity=flow.day,
+        offset_ns=flow.offset_ns,
     )
 
 
