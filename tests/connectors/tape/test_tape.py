@@ -1,4 +1,6 @@
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +112,27 @@ def test_segments_left_uncompressed_are_compressed_later(tmp_path):
     assert again.wait_idle()
     assert again.kept.packed == 2
     assert held(again) == b"".join(records(30))
+    again.close()
+
+
+def test_what_an_earlier_run_did_not_sync_is_synced_before_it_is_said_to_be(tmp_path, monkeypatch):
+    tape = opened(tmp_path)
+    tape._keeper._is_closed = True
+    for day in range(3):
+        tape.rotate_if_due(MONDAY_NS + day * DAY_NS)
+        tape.append(b"".join(records(10, start=10 * day)))
+    tape.close()
+    synced = []
+    fdatasync = os.fdatasync
+
+    def noted(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+        fdatasync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    again = opened(tmp_path)
+    assert synced[:4] == [*(f"segment-00000{number}.dbn" for number in (1, 2, 3)), "synced"]
+    assert again.synced == again.end
     again.close()
 
 
