@@ -163,7 +163,8 @@ class MessagePiece:
 
 def _cell(column: Column, value: Any) -> Any:
     for name in column.path:
-        value = value[name]
+        # A version before may have stored it, without what has been added since.
+        value = value.get(name)
         if value is None:
             return None
     return column.cell(value)

@@ -17,8 +17,13 @@ def test_the_bytes_of_a_gap_are_these():
     assert encode(Message(GAPS, "ES", 3, GAP)) == (
         b'{"stream":"gaps","root":"ES","seq":3,"feed":"cme","instrument_id":5602,"symbol":"ESH4",'
         b'"ts_event":"1710338400123456789","sequence":12,"change":"opened","reason":"crossed",'
-        b'"text":"bid 4811 at or above ask 4810.75"}'
+        b'"text":"bid 4811 at or above ask 4810.75","ts_from":null,"ts_to":null}'
     )
+
+
+def test_instants_that_are_known_are_text_like_all_others():
+    gap = written(Message(GAPS, "ES", 3, replace(GAP, ts_from=TS, ts_to=0)))
+    assert (gap["ts_from"], gap["ts_to"]) == (str(TS), "0")
 
 
 def test_there_is_an_example_of_every_stream():

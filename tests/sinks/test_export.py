@@ -102,6 +102,18 @@ def test_what_is_absent_is_an_empty_cell(store, tmp_path):
     assert (row["hit"], row["markout_ticks"]) == ("false", "-1.5")
 
 
+def test_what_a_version_before_did_not_say_is_absent_too(store, tmp_path):
+    one = published(Message(GAPS, "ES", 1, GAP), "g1", 1, 2)
+    old = {k: v for k, v in orjson.loads(one.value).items() if k not in ("ts_from", "text")}
+    store.put([replace(one, value=orjson.dumps(old))])
+    (row,) = rows_of(exported(MessageTable(store, GAPS, ANY), "csv", tmp_path))
+    assert (row["symbol"], row["ts_from"], row["text"]) == ("ESH4", "", "")
+    read = pl.read_parquet(
+        io.BytesIO(exported(MessageTable(store, GAPS, ANY), "parquet", tmp_path))
+    )
+    assert read["ts_from"].to_list() == [None]
+
+
 @pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_text_that_looks_like_a_formula_is_disarmed_and_a_number_is_not(store, tmp_path, mark):
     text = f'{mark}HYPERLINK("//x","y")\n,"'
