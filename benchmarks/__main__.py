@@ -56,6 +56,7 @@ def measured(quick: bool, given: dict[str, object]) -> dict[str, Any]:
         "tapes": {"tape": tape.plain(), "large": large.plain(), "single": es.plain()},
         "steps": run("steps", tape, warm, pressure__publish=False, **given),
         "published": run("steps", tape, warm, **loud)["pressure"],
+        "connector": run("connector", tape, warm),
         "whole": run("whole", tape, warm, **given),
         "whole_large": run("whole", large, warm, **given),
         "snapshots": run("snapshots", large, warm, **given),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks import latency, snapshots, steps, whole
+from benchmarks import connector, latency, snapshots, steps, whole
 from benchmarks.tapes import Tape
 
 
@@ -24,6 +24,7 @@ KINDS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "whole": whole.measure,
     "snapshots": _snapshots,
     "latency": latency.measure,
+    "connector": connector.measure,
 }
 
 

@@ -7,7 +7,8 @@ STEPS: Final = ("decode", "split", "validate", "book", "pressure", "baseline", "
 
 def show(results: dict[str, Any]) -> str:
     """The table."""
-    return "\n".join([*_head(results), *_steps(results), *_whole(results), *_latency(results)])
+    parts = (_head, _steps, _connector, _whole, _latency)
+    return "\n".join(line for part in parts for line in part(results))
 
 
 def _head(results: dict[str, Any]) -> list[str]:
@@ -36,6 +37,24 @@ def _steps(results: dict[str, Any]) -> list[str]:
         lines.append(
             f"{name:<38}{found['cpu_ns']:>9.1f}{found['wall_ns']:>9.1f}{ratio:>12.2f}   {target}"
         )
+    return lines
+
+
+def _connector(results: dict[str, Any]) -> list[str]:
+    found = results["connector"]
+    lines = ["", f"{'connector, ns/record':<38}{'CPU':>9}{'wall':>9}{'records/s':>12}"]
+    labels = {
+        "socket": "from a socket, no tape",
+        "socket_ts_out": "the same with ts_out",
+        "socket_taped": "the same with a tape",
+    }
+    for name, label in labels.items():
+        each = found[name]
+        figures = f"{each['cpu_ns']:>9.1f}{each['wall_ns']:>9.1f}{each['records_per_s']:>12,.0f}"
+        lines.append(f"{label:<38}{figures}   5,000,000 records/s")
+    for name, each in found["steps"].items():
+        label = f"  from memory: {name}"
+        lines.append(f"{label:<38}{each['cpu_ns']:>9.1f}{each['wall_ns']:>9.1f}")
     return lines
 
 

@@ -53,6 +53,8 @@ def test_all_benchmarks_run_on_small_tapes(tmp_path):
     assert "kernel alone" in done.stdout
     results = json.loads((tmp_path / "build" / "bench.json").read_text())
     assert results["whole"]["records"] > 10_000
+    assert results["connector"]["socket_taped"]["records_per_s"] > 0
+    assert results["connector"]["steps"]["seam"]["records"] > 0
     assert results["steps"]["kernel"]["cpu_ns"] > 0
     assert results["snapshots"]["orders"] > 1_000
     assert {"empty", "single", "large"} == results["latency"].keys()
