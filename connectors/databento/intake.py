@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from connectors.databento.books_seam import BooksDelivered
 from connectors.databento.header import Header
 from connectors.databento.live_config import is_continuous
 from connectors.databento.messages import (
@@ -116,6 +117,7 @@ class Intake:
             raise StateError(f"feed {self.feed}: {found}; start with a fresh recovery store")
         of = state or {}
         self.positions = Positions(of.get("positions"), feed=config.feed)
+        self.books = BooksDelivered(of.get("books", ()))
         self.ticks = TickMaker(config.feed, config.grace_ns, of.get("ticks"))
         self.table = RootTable(config.feed, config.roots, of.get("roots"))
         self.hours = ClosedHours(config.week)
@@ -226,6 +228,7 @@ class Intake:
         return {
             "version": self.STATE_VERSION,
             "positions": self.positions.snapshot(),
+            "books": self.books.snapshot(),
             # What is held has moved the clock, and will come again.
             "ticks": self._ticks_before,
             "roots": self.table.snapshot(),
@@ -241,6 +244,7 @@ class Intake:
     def _deliver(self, item: MboBatch | Rare, raw: bytes | memoryview) -> list[Sharded]:
         if isinstance(item, np.ndarray):
             self.positions.note(item)
+            self.books.note(item)
             self.counts.records += item.size
             return self.table.on_rows(item)
         if isinstance(item, Notice | Skipped):

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from connectors.databento.backoff import BackoffConfig
+from connectors.databento.books_seam import BooksSeam
 from connectors.databento.budget import Budget
 from connectors.databento.inbox import Inbox, LinkEvent
 from connectors.databento.incoming import Incoming
@@ -100,6 +101,7 @@ class _Connection:
     link: AnyLink
     incoming: Incoming
     seam: Seam | None
+    books: BooksSeam
     watch: SnapshotWatch | None
     rare: dict[RareKey, RarePosition]
     """Where the rarer records stood when it began, if it began with a snapshot."""
@@ -246,7 +248,8 @@ class LiveFeed:
             self.name, config.dataset, ts_out=config.ts_out, is_compressed=is_compressed
         )
         rare = self._intake.positions.rare() if seam is None else {}
-        self._connection = _Connection(link, incoming, seam, watch, rare)
+        books = BooksSeam(self._intake.books)
+        self._connection = _Connection(link, incoming, seam, books, watch, rare)
         link.open()
 
     def _beginning(self) -> tuple[Start, int | None]:
@@ -289,6 +292,7 @@ class LiveFeed:
     def _count_repeated(self, connection: _Connection) -> None:
         if connection.seam is not None:
             self.repeated += connection.seam.repeated + connection.seam.rare_repeated
+            self.repeated += connection.books.repeated
 
     # -- what the connection brings
 
@@ -367,7 +371,7 @@ class LiveFeed:
     def _on_rows(self, connection: _Connection, rows: MboBatch) -> None:
         seam = connection.seam
         if seam is not None:
-            rows = seam.accept(rows)
+            rows = seam.accept(connection.books.accept(rows))
             if not self._holds(connection, seam, rows.size):
                 return
         if rows.size == 0:
