@@ -20,6 +20,7 @@ from simulator.exchange_state import (
     CANCELLATION,
     LIMIT,
     MODIFICATION,
+    OPTION,
     Market,
     kernel,
     part,
@@ -27,6 +28,9 @@ from simulator.exchange_state import (
 from simulator.makers_kernel import quote, reduce_inventory
 
 EXECUTION_SHARE = 0.062
+OPTION_EXECUTION_SHARE = 0.02
+OPTION_QUOTE_SHARE = 0.7
+"""Events of an option that are a maker's, where a quote is not where it should be."""
 MODIFY_SHARE = 0.275
 QUOTE_SHARE = 0.25
 """Modifies that are a market maker's, where its quote is not where it should be."""
@@ -211,7 +215,7 @@ def _add(market, flow, i, ts):
         hidden = size * (2 + below(clock, 12))
         if x.bid >= 0 and x.ask < x.width:
             price = np.int64(x.bid if side == BID else x.ask)
-    elif u < ICEBERG_SHARE + STOP_SHARE:
+    elif u < ICEBERG_SHARE + STOP_SHARE and x.kind != OPTION:
         distance = 1 + _distance(clock, flow, x) + below(clock, 4)
         trigger = x.ask + distance if uniform(clock) < 0.5 else x.bid - distance
         if x.low < trigger < x.high:
@@ -361,10 +365,16 @@ def decide(market, flow, i, ts):
     e.instrument = i
     e.ts = ts
     u = uniform(market.clock)
-    if u < EXECUTION_SHARE:
+    executions = EXECUTION_SHARE
+    if x.kind == OPTION:
+        executions = OPTION_EXECUTION_SHARE
+        if u < OPTION_QUOTE_SHARE and quote(market, flow, i, ts):
+            return
+        u = uniform(market.clock)
+    if u < executions:
         _execute(market, flow, i, ts)
         return
-    if u < EXECUTION_SHARE + MODIFY_SHARE:
+    if u < executions + MODIFY_SHARE:
         _modify(market, flow, i, ts)
         return
     lack = (x.target - x.bids - x.asks) / max(1.0, 0.1 * x.target)

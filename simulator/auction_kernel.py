@@ -10,7 +10,15 @@ from operators.model.records import ADD, FILL, TRADE
 from simulator.agents_kernel import draw
 from simulator.exchange_kernel import finish
 from simulator.exchange_orders import link, new_order, new_order_id, touch, unlink
-from simulator.exchange_records import LAST_FLAGS, begin, below, emit, exponential, uniform
+from simulator.exchange_records import (
+    LAST_FLAGS,
+    begin,
+    below,
+    emit,
+    exponential,
+    price_of,
+    uniform,
+)
 from simulator.exchange_state import BACKGROUND, BID, FILLED, NOBODY, kernel, part
 
 EAGER_RATIO = 0.04
@@ -82,7 +90,7 @@ def auction(market, i, ts, metaorders):
         _meet(market, seller, size)
         matched += size
     # The last pair that met agrees on any price between its limits.
-    price_e9 = x.price_first_e9 + (low + high) // 2 * x.tick_e9
+    price_e9 = price_of(x, (low + high) // 2)
     x.last = (low + high) // 2
     market.rows[trade].size = matched
     for row in range(trade, clock.rows):

@@ -215,7 +215,7 @@ def _option_leg(scene: Scene, kind: int, index: int, side: int, **fields: Any) -
         "kind": kind,
         "instrument": index,
         "side": side,
-        "slice": scene.between((10, 25), (5, 12), (2, 5)),
+        "slice": scene.between((5, 12), (3, 6), (1, 3)),
         "period_s": scene.by(3.0, 4.0, 6.0),
         "duration_s": scene.rng.uniform(40.0, 120.0),
         "jitter": scene.by(0.1, 0.5, 1.0),

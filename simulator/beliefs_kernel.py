@@ -14,7 +14,8 @@ import math
 import numpy as np
 
 from simulator.exchange_records import uniform
-from simulator.exchange_state import ASK, BACK, BID, FRONT, SPREAD, part
+from simulator.exchange_state import ASK, BACK, BID, FRONT, OPTION, SPREAD, part
+from simulator.options_kernel import learn_volatility, worth_index
 
 FADE_NS = 1_800e9
 """Time constant with which an institution's impact is forgotten."""
@@ -38,6 +39,11 @@ def mid(x):
 def value(market, flow, i, ts):
     """What instrument `i` is worth at `ts`, as an index with fraction."""
     x = market.instruments[i]
+    if x.kind == OPTION:
+        if x.flow_ts != ts:
+            x.flow_ts = ts
+            x.fair = worth_index(x, market.instruments[x.front], ts)
+        return min(max(x.fair, x.low - 0.5), x.high - 1.0)
     worth = x.fair
     if x.kind == BACK:
         front = market.instruments[x.front]
@@ -64,6 +70,8 @@ def learn(market, flow, i, sign):
     clock = market.clock
     # The sum of three uniform numbers has variance 1/4.
     noise = 2.0 * (uniform(clock) + uniform(clock) + uniform(clock) - 1.5)
+    if x.kind == OPTION:
+        return
     step = flow.noise * noise * (1.0 + 3.0 * clock[0].news) + flow.response * sign
     if x.kind == SPREAD:
         x.fair = x.anchor + 0.5 + SPREAD_KEEP * (x.fair - x.anchor - 0.5) + SPREAD_SHARE * step
@@ -89,5 +97,7 @@ def side_of_next(market, flow, i, tilt):
         expected = min(1.0, max(-1.0, tilt + x.bias))
         buys = 1 if uniform(clock) < 0.5 + 0.5 * expected else 0
         learn(market, flow, i, 2.0 * buys - 1.0 - expected)
+    if x.kind == OPTION:
+        learn_volatility(market.instruments[x.front], buys)
     x.signs = (x.signs << np.uint64(1)) | np.uint64(buys)
     return BID if buys == 1 else ASK

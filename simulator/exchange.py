@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.model.records import MBO_DTYPE, MboBatch
+from operators.model.records import MBO_DTYPE, PRICE_SCALE, MboBatch
 from simulator.exchange_kernel import enter
 from simulator.exchange_orders import wait_at
 from simulator.exchange_records import clear
@@ -25,6 +25,7 @@ from simulator.exchange_state import (
     new_market,
 )
 from simulator.instruments import InstrumentSpec
+from simulator.options import LARGE_STEP, SMALL_STEPS, price_at, step_index
 
 FIRST_ORDER_ID = 6_412_777_000_000
 WIDTH_FUTURE = 2048
@@ -43,6 +44,11 @@ def listed_market(
     listed = np.zeros(len(specs), INSTRUMENT_DTYPE)
     for k, spec in enumerate(specs):
         x = listed[k]
+        if spec.strike_e9 is not None:
+            _list_option(x, spec)
+            x["channel"], x["target"] = numbers[spec.channel_id], targets[k]
+            x["kind"], x["front"] = _kind(specs, k)
+            continue
         width = WIDTH_FUTURE if spec.instrument_class == "F" else WIDTH_OTHER
         first_e9 = spec.price_e9 - (width // 2) * spec.tick_e9
         x["instrument_id"], x["channel"] = spec.instrument_id, numbers[spec.channel_id]
@@ -60,6 +66,25 @@ def listed_market(
     channels["order_id"] = FIRST_ORDER_ID
     channels["sequence"] = 4_000
     return new_market(listed, channels, orders_max, seed)
+
+
+def _list_option(x: NDArray[np.void], spec: InstrumentSpec) -> None:
+    """Terms and price window of an option: steps of its tick table around the first price."""
+    assert spec.strike_e9 is not None
+    small_e9 = spec.tick_e9
+    index = round(step_index(spec.price_e9, small_e9))
+    first = max(0, index - WIDTH_OTHER // 2)
+    large_e9 = LARGE_STEP * small_e9
+    x["instrument_id"], x["width"] = spec.instrument_id, WIDTH_OTHER
+    x["price_first_e9"] = price_at(first, small_e9)
+    x["tick_e9"] = small_e9 if first < SMALL_STEPS else large_e9
+    if first < SMALL_STEPS:
+        x["knee"], x["knee_e9"] = SMALL_STEPS - first, large_e9 - small_e9
+    x["anchor"] = x["last"] = index - first
+    x["low"], x["high"] = 1, WIDTH_OTHER - 2
+    x["call"] = spec.instrument_class == "C"
+    x["strike"], x["expiry_ns"] = spec.strike_e9 / PRICE_SCALE, spec.expiration_ns
+    x["small_e9"], x["index_first"], x["vol"] = small_e9, first, spec.volatility
 
 
 def _kind(specs: Sequence[InstrumentSpec], k: int) -> tuple[int, int]:
@@ -158,7 +183,9 @@ class Exchange:
 
     def _index(self, instrument_id: int, price_e9: int) -> int:
         x = self._market.instruments[self._numbers[instrument_id]]
-        price, rest = divmod(price_e9 - int(x["price_first_e9"]), int(x["tick_e9"]))
+        small, step = int(x["tick_e9"]), price_e9 - int(x["price_first_e9"])
+        assert x["knee_e9"] == 0 or step <= int(x["knee"]) * small, "above where the tick changes"
+        price, rest = divmod(step, small)
         assert rest == 0, f"price {price_e9} is no multiple of the tick"
         assert x["low"] <= price <= x["high"], f"price {price_e9} is outside the limits"
         return price

@@ -63,6 +63,12 @@ def exponential(clock):
 
 
 @part
+def price_of(x, index):
+    """The price of an index of the instrument's window, 1e-9."""
+    return x.price_first_e9 + index * x.tick_e9 + max(0, index - x.knee) * x.knee_e9
+
+
+@part
 def emit(market, i, action, side, price, size, order_id):
     """Append one row of the open event; gives its index."""
     clock = market.clock[0]
@@ -72,7 +78,7 @@ def emit(market, i, action, side, price, size, order_id):
     row.instrument_id = x.instrument_id
     row.ts_event = clock.ts
     row.order_id = order_id
-    row.price = x.price_first_e9 + price * x.tick_e9
+    row.price = price_of(x, price)
     row.size = size
     row.flags = 0
     row.channel_id = market.channels[x.channel].channel_id
@@ -192,7 +198,7 @@ def write_snapshot(market, i, ts, out):
                 o = market.orders[slot]
                 row.action = ADD
                 row.order_id = o.order_id
-                row.price = x.price_first_e9 + o.price * x.tick_e9
+                row.price = price_of(x, o.price)
                 row.size = o.size
                 # The sequence that added the order: not monotonic, as in real snapshots.
                 row.sequence = np.uint32(o.order_id & np.uint64(0xFFF)) + 1

@@ -128,6 +128,19 @@ INSTRUMENT_DTYPE: Final = np.dtype(
         ("bias", "f8"),  # −1…1: extra tendency of aggressors to buy
         ("kind", "i4"),  # FRONT, BACK, SPREAD or OPTION
         ("front", "i4"),  # the instrument whose price moves this one: underlying, or front month
+        ("knee", "i4"),  # index above which a step is larger
+        ("knee_e9", "i8"),  # by so much
+        ("call", "i4"),  # of an option: 1 call, 0 put
+        ("strike", "f8"),  # points
+        ("expiry_ns", "i8"),
+        ("small_e9", "i8"),  # the small step of its tick table
+        ("index_first", "i8"),  # steps of that table below its price window
+        (
+            "vol",
+            "f8",
+        ),  # a year's, of an option; of a future: its options' factor, 1 at first
+        ("hedge", "f8"),  # of a front month: contracts the options' makers have to buy
+        ("hedged", "i8"),  # of an option: the makers' inventory that `hedge` knows of
         ("latest", "i4"),  # slot of the crowd's newest order, −1 is none
         ("gone_price", "i4"),  # of the crowd's order that was filled out last
         ("gone_size", "i4"),
@@ -281,6 +294,8 @@ def new_market(
     instruments["bid"] = -1
     instruments["ask"] = instruments["width"]
     instruments["maker"] = instruments["latest"] = -1
+    instruments["knee"][instruments["knee_e9"] == 0] = np.iinfo(np.int32).max
+    instruments["vol"][instruments["vol"] == 0.0] = 1.0
     instruments["fair"] = instruments["anchor"] + 0.5
     instruments["stop_nearest"][:, BID] = np.iinfo(np.int32).max
     instruments["stop_nearest"][:, ASK] = -1

@@ -7,8 +7,10 @@ from typing import Final
 
 from operators.model.errors import ConfigError
 from operators.model.records import NS_PER_S, PRICE_SCALE
+from simulator.options import MONTH_CODES, chain, first_price_e9, small_tick_e9
 
-MONTH_CODES: Final = "FGHJKMNQUVXZ"
+FUTURES_PER_ROOT: Final = 3
+"""Two months and their calendar spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class InstrumentSpec:
     instrument_class: str
     """DBN's: F future, S calendar spread, C call, P put."""
     tick_e9: int
-    """Step of prices in this simulation."""
+    """Step of prices; of options the small one, see `options`."""
     price_e9: int
     """First mid, a multiple of the tick."""
     low_e9: int | None
@@ -84,6 +86,8 @@ class InstrumentSpec:
     underlying_id: int = 0
     tick_rule: int | None = None
     """CME's variable tick table, for options."""
+    volatility: float = 0.0
+    """A year's, implied at first, of options."""
 
 
 def products(roots: int | Sequence[str]) -> list[Product]:
@@ -179,43 +183,32 @@ def _listing(
             weight=0.15 * product.weight,
         )
     )
-    for number in range(max(0, count - len(listing))):
-        listing.append(_option(listing[0], product, number, channel + 1))
+    options = chain(product, listing[:2], max(0, count - len(listing)), start_ns)
+    for number, option in enumerate(options):
+        month, class_, strike_e9 = option
+        future = listing[month.underlying]
+        price_e9, volatility = first_price_e9(product.root, option, future, start_ns)
+        away = number // 2 % 50
+        listing.append(
+            replace(
+                future,
+                instrument_id=first_id + 3 + number,
+                symbol=f"{product.root}{month.code} {class_}{strike_e9 / PRICE_SCALE:g}",
+                instrument_class=class_,
+                tick_e9=small_tick_e9(product.tick_e9),
+                price_e9=price_e9,
+                low_e9=small_tick_e9(product.tick_e9),
+                channel_id=channel + 1,
+                expiration_ns=month.ts,
+                weight=0.03 * product.weight * 0.95**away,
+                strike_e9=strike_e9,
+                underlying=future.symbol,
+                underlying_id=future.instrument_id,
+                tick_rule=month.tick_rule,
+                volatility=volatility,
+            )
+        )
     return listing[:count]
-
-
-def _option(future: InstrumentSpec, product: Product, number: int, channel: int) -> InstrumentSpec:
-    """Calls and puts, from the money outwards. Premiums as of an index option weeks before expiry.
-
-    Table 4 of CME's variable ticks: 0.05 up to 5.00, 0.25 above, each scaled to the product.
-    """
-    call = number % 2 == 0
-    rank = number // 2
-    offset = (rank + 1) // 2 * (1 if rank % 2 else -1)
-    step = product.strike_step_e9
-    strike = round(product.price_e9 / step) * step + offset * step
-    small = max(1, product.tick_e9 // 5)
-    edge = 100 * small
-    inside = max(0, product.price_e9 - strike if call else strike - product.price_e9)
-    premium = inside + int(40 * product.tick_e9 * 0.8 ** abs(offset)) + 5 * small
-    coarse = premium > edge
-    tick = 5 * small if coarse else small
-    return replace(
-        future,
-        instrument_id=future.instrument_id + 3 + number,
-        symbol=f"{future.symbol} {'C' if call else 'P'}{strike / PRICE_SCALE:g}",
-        instrument_class="C" if call else "P",
-        tick_e9=tick,
-        price_e9=max(tick, premium // tick * tick),
-        low_e9=edge if coarse else small,
-        high_e9=None if coarse else edge,
-        channel_id=channel,
-        weight=0.03 * product.weight * 0.95 ** abs(offset),
-        strike_e9=strike,
-        underlying=future.symbol,
-        underlying_id=future.instrument_id,
-        tick_rule=4,
-    )
 
 
 def _quarters(start_ns: int) -> list[tuple[str, int]]:

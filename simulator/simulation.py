@@ -38,7 +38,7 @@ from simulator.exchange_state import (
     Market,
 )
 from simulator.institutions import Label, Plan, first_due, labels, schedule
-from simulator.instruments import InstrumentSpec, universe
+from simulator.instruments import FUTURES_PER_ROOT, InstrumentSpec, products, universe
 from simulator.regimes import REGIMES, RegimeName
 from simulator.simulation_kernel import run
 
@@ -69,6 +69,9 @@ class SimulationConfig:
     """Names of roots, or how many."""
     instruments: int = 8
     """Instruments over all roots."""
+    options: int = 0
+    """Options over all roots; then every root has its two months and their spread, and
+    `instruments` does not count."""
     activity_skew: float = 1.0
     """0: all instruments equally active; 1: front months far ahead of the rest."""
     records_per_s: float = 400.0
@@ -96,7 +99,8 @@ class SimulationConfig:
     """When the instruments were listed, which decides the contract months; None: at the start."""
 
     def __post_init__(self) -> None:
-        for name, bound in (("seed", 0), ("instruments", 1), ("resting_orders", 0)):
+        bounds = (("seed", 0), ("instruments", 1), ("options", 0), ("resting_orders", 0))
+        for name, bound in bounds:
             if (value := getattr(self, name)) < bound:
                 raise ValueError(f"{name} must be at least {bound}, was {value}")
         for name in ("duration_s", "records", "records_per_s", "institutions_per_hour"):
@@ -140,7 +144,10 @@ class Simulation:
         """
         self.config = config
         listed_ns = config.start_ns if config.listed_ns is None else config.listed_ns
-        self.specs = universe(config.roots, config.instruments, listed_ns, config.activity_skew)
+        count = config.instruments
+        if config.options:
+            count = FUTURES_PER_ROOT * len(products(config.roots)) + config.options
+        self.specs = universe(config.roots, count, listed_ns, config.activity_skew)
         offset_ns = _offset_ns(config.start_ns)
         self.flow = _flow(config, self.specs, offset_ns)
         self._metaorders = schedule(self.specs, _plan(config, self.flow, self.specs))

@@ -13,10 +13,12 @@ from simulator.exchange_state import (
     FRONT,
     LIMIT,
     NOTHING,
+    OPTION,
     kernel,
     part,
 )
 from simulator.institutions_kernel import book_act, choose_act
+from simulator.makers_kernel import book_hedge, hedge_options, note_trade
 
 CHILD_SHARE = 0.68
 """Events that follow at once upon another: a branching ratio."""
@@ -112,6 +114,19 @@ def _next(market, flow):
     clock.instrument = k if uniform(market.clock) < flow.alias_ratio[k] else flow.alias[k]
 
 
+@part
+def _hedge(market, metaorders):
+    """Options' makers hedge what the event that ended has left them with."""
+    e = market.entry[0]
+    if e.kind == NOTHING or market.instruments[e.instrument].kind != OPTION or e.taken == 0:
+        return
+    ts = market.clock[0].ts
+    note_trade(market, ts)
+    if hedge_options(market, np.int64(market.instruments[e.instrument].front), ts):
+        enter(market, metaorders)
+        book_hedge(market)
+
+
 @kernel
 def run(market, flow, metaorders, until_ns):
     """Let time pass up to `until_ns` (exclusive) or until the buffer is full; gives its rows.
@@ -130,6 +145,7 @@ def run(market, flow, metaorders, until_ns):
             if market.entry[0].kind != NOTHING:
                 enter(market, metaorders)
             book_act(market, metaorders, k)
+            _hedge(market, metaorders)
             continue
         if clock.ts_next >= until_ns:
             break
@@ -138,5 +154,6 @@ def run(market, flow, metaorders, until_ns):
         e = market.entry[0]
         if e.kind == LIMIT and e.slot >= 0 and e.owner == BACKGROUND:
             market.instruments[e.instrument].latest = e.slot
+        _hedge(market, metaorders)
         _next(market, flow)
     return clock.rows

@@ -49,6 +49,7 @@ def test_an_option_knows_its_strike_underlying_and_tick_table():
 def test_every_first_price_is_a_multiple_of_its_tick_and_inside_its_limits(roots):
     for spec in universe(roots, 30 * roots, APRIL_NS):
         assert spec.price_e9 % spec.tick_e9 == 0, spec
+        assert spec.price_e9 > 0 or spec.instrument_class == "S"
         assert spec.low_e9 is None or spec.price_e9 >= spec.low_e9, spec
         assert spec.high_e9 is None or spec.price_e9 <= spec.high_e9, spec
 

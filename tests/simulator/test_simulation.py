@@ -160,24 +160,6 @@ def test_spreads_trade_below_zero():
     assert np.all(spread["price"] < 0)
 
 
-def test_option_prices_stay_on_their_side_of_the_tick_table():
-    config = SimulationConfig(
-        duration_s=60, instruments=40, roots=("ES",), activity_skew=0, records_per_s=2_000
-    )
-    simulation = Simulation(config)
-    rows = np.concatenate([r for r in simulation.stream() if not isinstance(r, int)])
-    options = [spec for spec in simulation.specs if spec.instrument_class in "CP"]
-    assert {spec.tick_e9 for spec in options} == {50_000_000, 250_000_000}
-    for spec in options:
-        prices = rows["price"][
-            (rows["instrument_id"] == spec.instrument_id) & (rows["action"] != b"R")
-        ]
-        assert np.all(prices > 0)
-        assert np.all(prices % spec.tick_e9 == 0)
-        edge = 100 * 50_000_000
-        assert np.all(prices <= edge) if spec.tick_e9 == 50_000_000 else np.all(prices >= edge)
-
-
 def test_many_instruments_in_many_roots():
     config = SimulationConfig(
         duration_s=2, roots=64, instruments=1_000, resting_orders=30_000, records_per_s=20_000
@@ -228,6 +210,9 @@ def test_sessions_are_the_same_hours_on_consecutive_trading_days():
         ({"activity_skew": 2.0}, "activity_skew must be in 0…1"),
         ({"opening": "auctions"}, "opening must be"),
         ({"start_ns": 0}, "start_ns must be"),
+        ({"options": -1}, "options must be at least 0"),
+        ({"difficulty": "none"}, "difficulty must be easy, medium, hard or mixed"),
+        ({"kinds": ("twap", "guess")}, "kinds must be of twap, .*, was 'guess'"),
         ({"resting_orders": -1}, "resting_orders must be at least 0"),
     ],
 )
