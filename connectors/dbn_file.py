@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.databento.header import Header
 from connectors.databento.messages import Notice, Rare, Skipped, SymbolMapping
+from connectors.databento.wire import WithRaw
 from connectors.dbn_stream import DbnStream, stored_bytes
 from connectors.feed_status import StatusTeller
 from connectors.pace import Pace
@@ -324,6 +325,7 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
                 if isinstance(head, np.ndarray):
                     rows_left -= self._take_rows(head[:rows_left], out)
                 else:
+                    assert not isinstance(head, WithRaw), "nobody asked for the bytes"
                     self._take_item(head, out)
         except FeedError as error:
             # What was given out before it goes on its way; the next call raises it.

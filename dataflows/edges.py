@@ -20,6 +20,7 @@ from connectors.databento.week import Week
 from connectors.dbn_file import DbnFileConfig, DbnFileSource, Hooks, Keyed
 from connectors.root_rules import RootsConfig
 from connectors.tape.listing import listed, may_grow
+from dataflows.process import note
 from dataflows.store import Store
 from dataflows.summary import SummarySink
 from operators.model.errors import ConfigError
@@ -81,6 +82,7 @@ def source_of(
         week=week,
         history=settings.history,
         life=life,
+        on_note=note,
     )
     return LiveSource(settings.live, parts, hooks)
 

@@ -51,6 +51,8 @@ class LiveParts:
     life: str = ""
     """Name of the recovery store's life; empty: nothing is kept beyond the process."""
     outside: Outside = field(default_factory=Outside)
+    on_note: Callable[[str], None] = lambda _text: None
+    """Given what a person should know of the tape, in a line; from any thread."""
 
 
 class LiveSource(FixedPartitionedSource[Keyed, dict[str, Any]]):
@@ -130,7 +132,9 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         if state is not None and state["version"] != self.STATE_VERSION:
             found = f"state has version {state['version']}, expected {self.STATE_VERSION}"
             raise StateError(f"feed {name}: {found}; start with a fresh recovery store")
-        self._tape = Tape(parts.tape, name) if parts.tape.enabled else None
+        self._tape: Tape | None = None
+        if parts.tape.enabled:
+            self._tape = Tape(parts.tape, name, on_note=parts.on_note)
         self._end = finalize(self, _close, self._tape, on_close)
         try:
             of = state or {}
@@ -222,7 +226,9 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             id_, at = beginning_of(parts.tape, self._name, parts.life, tape.id, end)
         else:
             return None
-        return tape.read(at, end, id_=id_) if at < end else None
+        # Read even where nothing is behind: that is what finds a tape cut short, or another one.
+        reader = tape.read(at, end, id_=id_)
+        return reader if at < end else None
 
     def _live(self) -> LiveFeed:
         return LiveFeed(
