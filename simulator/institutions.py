@@ -1,14 +1,12 @@
 """Institutions: which behaviours there are on a tape, and the table of what they did."""
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from operators.model.records import NS_PER_S
@@ -18,7 +16,6 @@ from simulator.behaviours import (
     NUMBERS,
     SIZELESS,
     UNDIRECTED,
-    Difficulty,
     Scene,
     legs,
     possible,
@@ -62,8 +59,10 @@ class Label:
     """Of its last order or fill."""
     order_ids: tuple[str, ...]
     """At most 256 of each leg, in order of appearance."""
-    difficulty: Difficulty
+    difficulty: str
+    """easy, medium or hard."""
     regime: str
+    """calm, normal, volatile or news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,8 +244,3 @@ def _label(
         difficulty=DIFFICULTIES[int(first["difficulty"])],
         regime=regime,
     )
-
-
-def write_labels(table: Iterable[Label], path: Path) -> None:
-    """One JSON object per line and behaviour."""
-    path.write_bytes(b"".join(orjson.dumps(asdict(label)) + b"\n" for label in table))

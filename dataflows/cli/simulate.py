@@ -20,14 +20,34 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """\
 examples:
   ifd simulate --out tape.dbn.zst                    ten minutes from 08:30, four roots
-  ifd simulate --out tape.dbn --minutes 40 --institutions --labels truth.jsonl
-                                                     with metaorders, and what they were
+  ifd simulate --out tape.dbn --minutes 40 --institutions
+                                                     with institutions, and tape.labels.ndjson:
+                                                     who did what, when, by which orders
+  ifd simulate --out hard.dbn --minutes 60 --institutions --look-alikes --difficulty hard \\
+      --regime volatile                              small and well hidden, among innocent flow
+  ifd simulate --out quiet.dbn --look-alikes         only what looks like institutions: every
+                                                     signal on this tape is a false alarm
+  ifd simulate --out chain.dbn --roots ES --options 1000 --institutions --rate 5000
+                                                     two months, their spread, 1,000 options
   ifd simulate --out big.dbn --records 5000000 --roots 64 --instruments 200 \\
       --resting 382000 --rate 5000 --skew 0.5        for a benchmark
   ifd simulate --out night.dbn --start 2026-04-06T19:00 --roots ES,NQ --instruments 2
   ifd replay tape.dbn.zst                            what is found in it
 
-The same options give the same file. Roots beyond the known are made up.
+regimes:
+  calm      half the activity, deep books, small steps of the price
+  normal    fitted to an hour of ESH4
+  volatile  busy, thin books, prices that move twice as far with each trade
+  news      normal, but every five minutes or so news break: prices jump, activity is
+            sevenfold and fades within a minute, market makers step back
+
+kinds of behaviour (each easy, medium or hard: 30, 15 or 7 % of the volume, and ever less regular):
+  institutions  twap vwap pov iceberg synthetic_iceberg sweep large stop_run absorption,
+                with --options also option_buying, straddle and spread
+  look-alikes   hedge roll quote_churn spoof_flash two_sided
+
+The same options give the same file. Roots beyond the known are made up. docs/evaluation.md tells
+what a labels file holds, and how to bring your own.
 """
 
 
@@ -56,12 +76,14 @@ def add_parser(subparsers: Any) -> None:
         "--skew", type=float, metavar="S", help="0: instruments equally active … 1 (the default)"
     )
     parser.add_argument(
-        "--institutions",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="execute metaorders: slices, icebergs, sweeps, stop runs, absorption",
+        "--regime",
+        choices=("calm", "normal", "volatile", "news"),
+        help="kind of market (default: normal)",
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="write them as JSON lines")
+    parser.add_argument(
+        "--options", type=int, metavar="N", help="options over all roots (default: none)"
+    )
+    _add_behaviours(parser)
     parser.add_argument(
         "--ticks",
         action=argparse.BooleanOptionalAction,
@@ -71,25 +93,61 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_behaviours(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--institutions",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="institutions at work: slices, icebergs, sweeps, … (default: no)",
+    )
+    parser.add_argument(
+        "--look-alikes",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="innocent flow that looks like them: hedging, rolls, churn, … (default: no)",
+    )
+    parser.add_argument(
+        "--difficulty",
+        choices=("easy", "medium", "hard", "mixed"),
+        help="how well these hide (default: mixed)",
+    )
+    parser.add_argument("--kinds", metavar="LIST", help="only these of them, see below")
+    parser.add_argument(
+        "--per-hour",
+        type=float,
+        metavar="N",
+        help="pauses between them last an hour divided by N (default: 60)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="where to write what they did (default: beside the tape, as X.labels.ndjson)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Write the tape, then one line about it.
 
     Raises:
         ConfigError: An option that cannot be used, or a file that cannot be written.
     """
-    if arguments.labels and not arguments.institutions:
-        raise ConfigError("labels: expected --institutions with it, there is nothing to label")
+    labelled = arguments.institutions or arguments.look_alikes
+    if arguments.labels and not labelled:
+        raise ConfigError(
+            "labels: expected --institutions or --look-alikes with it, there is nothing to label"
+        )
     # Loading the compiled exchange takes a moment: what is wrong is told before.
     config = _config(arguments)
-    from simulator.institutions import write_labels
+    from simulator.label_file import labels_path, write_labels
     from simulator.tape import TapeForm, write_tape
 
     began = time.perf_counter()
     with _progress_bar() as on_progress:
         summary = write_tape(config, arguments.out, TapeForm(ticks=arguments.ticks), on_progress)
     elapsed_s = time.perf_counter() - began
-    if arguments.labels:
-        write_labels(summary.labels, arguments.labels)
+    if labelled:
+        write_labels(summary.labels, arguments.labels or labels_path(arguments.out))
     print(_line(summary, elapsed_s))
     return 0
 
@@ -97,7 +155,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> "SimulationConfig":
     from simulator.simulation import SimulationConfig
 
-    chosen: dict[str, Any] = {"institutions": arguments.institutions}
+    chosen: dict[str, Any] = {
+        "institutions": arguments.institutions,
+        "look_alikes": arguments.look_alikes,
+    }
     for option, field in (
         ("seed", "seed"),
         ("records", "records"),
@@ -105,6 +166,10 @@ def _config(arguments: argparse.Namespace) -> "SimulationConfig":
         ("instruments", "instruments"),
         ("resting", "resting_orders"),
         ("skew", "activity_skew"),
+        ("regime", "regime"),
+        ("options", "options"),
+        ("difficulty", "difficulty"),
+        ("per_hour", "institutions_per_hour"),
     ):
         if (value := getattr(arguments, option)) is not None:
             chosen[field] = value
@@ -112,6 +177,8 @@ def _config(arguments: argparse.Namespace) -> "SimulationConfig":
         chosen["duration_s"] = arguments.minutes * 60
     elif arguments.records is not None:
         chosen["duration_s"] = None
+    if arguments.kinds is not None:
+        chosen["kinds"] = _words(arguments.kinds)
     if arguments.start is not None:
         chosen["start_ns"] = start_ns_of(arguments.start)
     if arguments.roots is not None:
@@ -146,11 +213,15 @@ def roots_of(text: str) -> int | tuple[str, ...]:
     """How many roots, or their names by commas."""
     if text.isdecimal():
         return int(text)
-    return tuple(name.strip().upper() for name in text.split(",") if name.strip())
+    return tuple(name.upper() for name in _words(text))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _line(summary: "TapeSummary", elapsed_s: float) -> str:
-    told = f", {len(summary.labels)} metaorders" if summary.labels else ""
+    told = f", {len(summary.labels)} behaviours" if summary.labels else ""
     return (
         f"{summary.path}: {summary.records:,} records of {summary.instruments} instruments"
         f"{told}, {summary.resting_orders_last:,} orders resting at the end,"

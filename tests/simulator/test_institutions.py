@@ -3,12 +3,11 @@
 from collections import Counter
 
 import numpy as np
-import orjson
 import pytest
 
 from operators.model.records import NS_PER_S, MboBatch
 from simulator.behaviours import INSTITUTIONAL, LOOK_ALIKES, OPTION_KINDS
-from simulator.institutions import Label, write_labels
+from simulator.institutions import Label
 from simulator.simulation import Simulation, SimulationConfig
 
 CONFIG = SimulationConfig(
@@ -200,20 +199,6 @@ def test_slices_are_alike_and_spread_over_time(run):
             for order in set(trades["order_id"].tolist())
         )
         assert sizes.most_common(1)[0][1] > 0.5 * sizes.total()
-
-
-def test_labels_are_one_json_object_a_line(run, tmp_path):
-    _, labels = run
-    write_labels(labels, tmp_path / "truth.jsonl")
-    lines = (tmp_path / "truth.jsonl").read_bytes().splitlines()
-    assert len(lines) == len(labels)
-    first = orjson.loads(lines[0])
-    assert first["order_ids"] == list(labels[0].order_ids)
-    assert first.keys() == {
-        "who", "kind", "root", "symbol", "instrument_id", "side",
-        "size", "executed", "ts_start", "ts_end", "order_ids",
-        "institutional", "directional", "instruments", "difficulty", "regime",
-    }  # fmt: skip
 
 
 def test_a_market_without_institutions_has_no_labels():

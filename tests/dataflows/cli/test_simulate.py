@@ -6,6 +6,8 @@ import databento
 import pytest
 
 from dataflows.cli.main import main
+from simulator.behaviours import KINDS
+from simulator.regimes import REGIMES
 
 
 def simulate(*words: object) -> int:
@@ -32,11 +34,37 @@ def test_the_same_options_give_the_same_file(tmp_path):
     assert (tmp_path / "a.dbn").read_bytes() == (tmp_path / "b.dbn").read_bytes()
 
 
-def test_labels_are_written_beside_the_tape(tmp_path):
-    labels = tmp_path / "truth.jsonl"
-    words = ("--out", tmp_path / "t.dbn", "--minutes", 1, "--institutions", "--labels", labels)
+def test_labels_are_written_beside_the_tape(tmp_path, capsys):
+    words = ("--out", tmp_path / "t.dbn.zst", "--minutes", 1, "--institutions")
     assert simulate(*words) == 0
-    assert json.loads(labels.read_text().splitlines()[0])["who"] == "institution-1"
+    assert " behaviours, " in capsys.readouterr().out
+    first = json.loads((tmp_path / "t.labels.ndjson").read_text().splitlines()[0])
+    assert first["who"] == "institution-1"
+
+
+def test_labels_are_written_where_they_are_wanted(tmp_path):
+    labels = tmp_path / "truth.jsonl"
+    words = ("--out", tmp_path / "t.dbn", "--minutes", 1, "--look-alikes", "--labels", labels)
+    assert simulate(*words, "--kinds", "two_sided", "--difficulty", "easy", "--regime", "calm") == 0
+    first = json.loads(labels.read_text().splitlines()[0])
+    assert (first["who"], first["kind"]) == ("bystander-1", "two_sided")
+    assert (first["difficulty"], first["regime"], first["side"]) == ("easy", "calm", "none")
+    assert not (tmp_path / "t.labels.ndjson").exists()
+
+
+def test_options_are_listed_beside_both_months_and_their_spread(tmp_path, capsys):
+    words = ("--out", tmp_path / "t.dbn", "--records", 2_000, "--roots", "ES,NQ", "--options", 60)
+    assert simulate(*words) == 0
+    assert "66 instruments" in capsys.readouterr().out
+    assert not (tmp_path / "t.labels.ndjson").exists()
+
+
+def test_help_tells_every_kind_and_regime(capsys):
+    with pytest.raises(SystemExit):
+        simulate("--help")
+    told = capsys.readouterr().out
+    for word in (*KINDS, *REGIMES):
+        assert word in told, word
 
 
 def test_a_start_without_a_zone_is_chicagos(tmp_path):
@@ -55,7 +83,9 @@ def test_a_start_without_a_zone_is_chicagos(tmp_path):
         (("--roots", "64", "--instruments", "9"), "instruments must be at least 64"),
         (("--rate", "-1"), "records_per_s must be above 0, was -1.0"),
         (("--minutes", "nan"), "duration_s must be above 0, was nan"),
-        (("--labels", "x.jsonl"), "labels: expected --institutions with it"),
+        (("--labels", "x.jsonl"), "labels: expected --institutions or --look-alikes with it"),
+        (("--kinds", "twap,guess", "--institutions"), "kinds must be of twap,"),
+        (("--options", "-5"), "options must be at least 0, was -5"),
     ],
 )
 def test_a_mistake_is_one_line_and_code_2(tmp_path, capsys, words, text):
