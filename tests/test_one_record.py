@@ -14,8 +14,7 @@ import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from config.calendar import load_calendar
-from connectors.dbn_file import DbnFileConfig, DbnFilePartition, Hooks
-from connectors.root_rules import RootsConfig
+from connectors.dbn_file import Hooks
 from operators.analyze import Analyze
 from operators.analyze_config import AnalyzeConfig
 from operators.baseline import Baseline
@@ -41,6 +40,9 @@ from sinks.relay.config import RelayConfig
 from sinks.relay.hub import Hub
 from sinks.relay.messages import Frame
 from tests.connectors.dbn_bytes import header
+from tests.flows import wait_for
+from tests.gateways import running_gateway
+from tests.live import live_settings, live_source
 from tests.tape import tape
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,11 +77,8 @@ def test_one_record_walks_through_every_hop(tmp_path):
     days = [("2023-12-18", "2023-12-19", str(ES))]
     file.write_bytes(header(symbols=[("ESH4", days)]) + rows.tobytes())
 
-    # 1 connectors/dbn_file.py : next_batch
-    feed = DbnFileConfig(feed="glbx", paths=(str(file),), roots=RootsConfig(shards=1))
-    given = list(DbnFilePartition(feed, Hooks(), None).next_batch())
-    assert {key for key, _ in given} == {"000"}
-    items = [item for _, item in given]
+    # 1 connectors/databento/source.py : next_batch
+    items = received(file, tmp_path, rows.size)
     told = only(Instrument, items)
     assert (told.instrument_id, told.symbol, told.root) == (ES, "ESH4", "ES")
     records = only(MboRows, items)
@@ -169,6 +168,31 @@ def test_one_record_walks_through_every_hop(tmp_path):
     # 10 sinks/relay/static/intake.mjs : intake
     shown = on_the_page(update)
     assert shown == {"id": signal.value.id, "sequence": SEQUENCE}
+
+
+def received(file: Path, folder: Path, count: int) -> list[Any]:
+    """What a live feed of a gateway that serves `file` gives out, its status left out."""
+    with running_gateway([file]) as gateway:
+        words = {"flow.shards": 1, "first_start": "replay"}
+        settings = live_settings(folder, gateway.host, gateway.port, gateway.key, **words)
+        part = live_source(settings, Hooks()).build_part("feed", "glbx", None)
+        items: list[Any] = []
+
+        def came() -> bool:
+            given = list(part.next_batch())
+            assert {key for key, _ in given} <= {"000"}
+            items.extend(item for _, item in given if isinstance(item, Instrument | MboRows))
+            return sum(item.rows.size for item in items if isinstance(item, MboRows)) >= count
+
+        try:
+            wait_for(came, "all records")
+        finally:
+            part.close()
+    # However the network has cut them.
+    parts = [item for item in items if isinstance(item, MboRows)]
+    joined = np.concatenate([part.rows for part in parts]).view(MBO_DTYPE)
+    joined.flags.writeable = False
+    return [item for item in items if isinstance(item, Instrument)] + [MboRows("glbx", joined)]
 
 
 class Browser:
