@@ -1,6 +1,7 @@
 """Live dataflows in this process: from a gateway through the whole chain, until enough has come."""
 
 import gc
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from operators.model.signals import FeedStatus
 from operators.model.streams import STATUS, Message
 from sinks.gate import Gate
 
-DEADLINE_S = 240.0
+DEADLINE_S = float(os.environ.get("IFD_SOAK_DEADLINE_S", "60"))
 SHARDS = 4
 QUICK = Outside(silence_s=0.5, connects_per_s=1_000_000)
 """Silence is told soon, and nobody counts connections."""

@@ -367,6 +367,8 @@ class LiveFeed:
                 self._on_notice(connection, piece.item)
             else:
                 self._on_rare(connection, piece.item, piece.raw)
+        else:
+            self.session.was_heard = True
 
     def _on_rows(self, connection: _Connection, rows: MboBatch) -> None:
         seam = connection.seam

@@ -80,7 +80,7 @@ TABLE: Final[dict[Event, dict[State, Row]]] = {
     # The key, the dataset or a subscription: trying again would change nothing.
     "refused": _rows(_CONNECTED, _FAILURE),
     "fatal": _rows(_CONNECTED, _FAILURE),
-    # Not a gateway, or of another version; `Session.on` takes it for a loss after the first time.
+    # Not a gateway, or of another version; `Session.on` takes it for a loss once it was one.
     "strange": _rows(_CONNECTED, _FAILURE),
     # A dead connection of ours may still be counted.
     "limited": _rows(_CONNECTED, Row("waiting", "drop", "long")),
@@ -139,6 +139,8 @@ class Session:
         self.lost_connections = 0
         self.was_joined = False
         """A session has begun since the process started."""
+        self.was_heard = False
+        """A session has brought what it should begin with: it was a gateway. The caller says so."""
         self._pauses = pauses
         self._backoff = Backoff(pauses.backoff)
         self._chance = chance
@@ -164,7 +166,7 @@ class Session:
             text: About it, for a person; of a failure the line that the process ends with.
             pause_ns: Of `spent`: until the budget begins anew.
         """
-        if event == "strange" and self.was_joined:
+        if event == "strange" and self.was_heard:
             event = "lost"
         row = TABLE[event].get(self.state)
         if row is None:

@@ -310,7 +310,8 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
     def _about(self, feed: LiveFeed) -> tuple[object, ...]:
         """What is told at once when it changes."""
         fallback = self._fallback
-        return feed.session.told, feed.warning, fallback.is_running, fallback.text
+        is_skewed = feed.lag.is_skewed
+        return feed.session.told, feed.warning, is_skewed, fallback.is_running, fallback.text
 
     def _message(self, state: FeedState, text: str) -> Keyed:
         records = self.intake.counts.records

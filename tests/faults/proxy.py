@@ -37,8 +37,11 @@ def running_proxy(host: str, port: int, way: Callable[[int], Way]) -> Iterator[P
     """A proxy to a gateway, in a thread; `way` gets the number of the connection, from 0."""
     loop = asyncio.new_event_loop()
     proxy = Proxy(0)
+    tasks: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The loop itself keeps tasks by weak references only.
+        tasks.append(asyncio.current_task())
         each = way(len(proxy.connections))
         proxy.connections.append(each)
         try:

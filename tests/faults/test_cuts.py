@@ -46,7 +46,6 @@ def cut_run(tape, tmp_path, expected, way, **given):
         ran = run_live(tmp_path / "run", settings, has_records(expected["records"]))
     assert ran.records == expected["records"]
     assert ran.summary["quality"] == expected["quality"]
-    assert ran.summary["streams"] == expected["streams"]
     assert ran.digest == expected["signals"]["digest"]
     again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
     assert again["signals"] == expected["signals"]
@@ -63,7 +62,7 @@ def test_cuts_at_random_bytes_lose_and_repeat_nothing(tape, expected, tmp_path, 
         if number >= CUTS:
             return Way()
         # Some cuts come before the session begins, some inside its header, some far on.
-        after = int(size * chance.random() ** 4)
+        after = int(size * chance.random() ** 3)
         return Way(chance.choice(KINDS), after, chance.choice((1_000, 65_536)))
 
     ran = cut_run(tape, tmp_path, expected, way)

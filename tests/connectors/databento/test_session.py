@@ -85,13 +85,19 @@ def test_the_expectations_are_of_the_whole_table():
 def test_an_event_in_a_state(event, state):
     states, to, do = EXPECTED[event]
     found = in_state(state)
-    if event == "strange" and state in JOINED:
-        to, do = "waiting", "drop"  # it was a gateway before
     if state not in states:
         to, do = state, "nothing"
     assert found.on(event, 100) == do
     assert found.state == to
     assert (found.due_ns is not None) == (to == "waiting")
+
+
+@pytest.mark.parametrize("state", sorted(ALL_CONNECTED))
+def test_what_was_a_gateway_once_is_one_that_is_damaged(state):
+    found = in_state(state)
+    found.was_heard = True
+    assert found.on("strange", 100) == "drop"
+    assert found.state == "waiting"
 
 
 @pytest.mark.parametrize("state", JOINED)
