@@ -118,6 +118,9 @@ class SimulationConfig:
         for kind in self.kinds or ():
             if kind not in KINDS:
                 raise ValueError(f"kinds must be of {', '.join(KINDS)}, was {kind!r}")
+            needs = "institutions" if kind in INSTITUTIONAL else "look_alikes"
+            if not getattr(self, needs):
+                raise ValueError(f"kinds has {kind!r}, which needs {needs}")
         if self.regime not in REGIMES:
             raise ValueError(f"regime must be one of {', '.join(REGIMES)}, was {self.regime!r}")
         if self.opening not in ("snapshot", "auction", "empty"):
@@ -140,7 +143,8 @@ class Simulation:
         """Lists the instruments and fills their books.
 
         Raises:
-            ConfigError: Unknown roots, or a start at which the exchange is closed.
+            ConfigError: Unknown roots, kinds that nothing listed allows, or a start at which the
+                exchange is closed.
         """
         self.config = config
         listed_ns = config.start_ns if config.listed_ns is None else config.listed_ns
@@ -151,6 +155,11 @@ class Simulation:
         offset_ns = _offset_ns(config.start_ns)
         self.flow = _flow(config, self.specs, offset_ns)
         self._metaorders = schedule(self.specs, _plan(config, self.flow, self.specs))
+        if config.kinds and not self._metaorders.size:
+            raise ConfigError(
+                f"kinds: no root lists what {', '.join(config.kinds)} would trade: options, or a"
+                " second month"
+            )
         self.market = _market(config, self.specs)
         clock = self.market.clock
         clock["ts"] = config.start_ns - GATHER_NS

@@ -215,9 +215,7 @@ def test_look_alikes_come_without_institutions():
 
 
 def test_kinds_can_be_chosen():
-    config = SimulationConfig(
-        institutions=True, kinds=("twap", "hedge"), difficulty="hard", duration_s=300
-    )
+    config = SimulationConfig(institutions=True, kinds=("twap",), difficulty="hard", duration_s=300)
     simulation = Simulation(config)
     list(simulation.stream())
     assert {(label.kind, label.difficulty) for label in simulation.labels()} == {("twap", "hard")}

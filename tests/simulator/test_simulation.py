@@ -212,7 +212,9 @@ def test_sessions_are_the_same_hours_on_consecutive_trading_days():
         ({"start_ns": 0}, "start_ns must be"),
         ({"options": -1}, "options must be at least 0"),
         ({"difficulty": "none"}, "difficulty must be easy, medium, hard or mixed"),
-        ({"kinds": ("twap", "guess")}, "kinds must be of twap, .*, was 'guess'"),
+        ({"kinds": ("guess",)}, "kinds must be of twap, .*, was 'guess'"),
+        ({"kinds": ("twap",)}, "kinds has 'twap', which needs institutions"),
+        ({"kinds": ("roll",), "institutions": True}, "kinds has 'roll', which needs look_alikes"),
         ({"resting_orders": -1}, "resting_orders must be at least 0"),
     ],
 )
@@ -226,6 +228,7 @@ def test_nonsense_is_refused_with_its_name(change, text):
     [
         ({"roots": ("ES", "XX")}, "roots: 'XX' is not known"),
         ({"roots": 10, "instruments": 4}, "instruments must be at least 10"),
+        ({"kinds": ("straddle",), "institutions": True}, "kinds: no root lists what straddle"),
         ({"start_ns": 1_775_325_600 * NS_PER_S}, "weekend"),
         ({"start_ns": 1_775_510_100 * NS_PER_S, "duration_s": 60}, "maintenance"),
     ],
