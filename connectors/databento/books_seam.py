@@ -63,7 +63,7 @@ class BooksSeam:
         if keep is None or keep.all():
             return rows
         self.repeated += int(rows.size - keep.sum())
-        passed = rows[keep]
+        passed: MboBatch = rows[keep]
         passed.flags.writeable = False
         return passed
 
