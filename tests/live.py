@@ -24,7 +24,6 @@ from dataflows.summary import SummarySink, collect
 from operators.model.errors import FeedError
 from operators.model.signals import FeedStatus
 from operators.model.streams import STATUS, Message
-from sinks.gate import Gate
 
 DEADLINE_S = float(os.environ.get("IFD_SOAK_DEADLINE_S", "60"))
 SHARDS = 4
@@ -127,7 +126,7 @@ def run_live(
     life: str = "",
     epoch_s: float = 1.0,
     deadline_s: float = DEADLINE_S,
-    gate: Gate | None = None,
+    may_read: Callable[[], bool] = lambda: True,
 ) -> Ran:
     """Run the chain until a condition on the partition holds; it must in time."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,9 +141,7 @@ def run_live(
             return True
         return bool(source.built) and until(source.built[-1])
 
-    hooks = Hooks(stop=stop, on_fault=faults.append)
-    if gate is not None:
-        hooks = replace(hooks, may_read=gate.is_open)
+    hooks = Hooks(stop=stop, on_fault=faults.append, may_read=may_read)
     source = live_source(settings, hooks, outside, life)
     sinks = {"summary": SummarySink(folder, SHARDS)}
     flow = build(settings, source, sinks, reports=True)
