@@ -49,7 +49,7 @@ class Store:
     """Files of the engine's that it consists of; 0 unknown."""
     version: int = STORE_VERSION
     versions: dict[str, str] = field(default_factory=dict)
-    """What a resume needs as it was; see `output_version`."""
+    """What a resume needs as it was, see `output_version`; empty if it was made by a replay."""
     before: str = ""
     """Generation whose position this one began at; empty: none."""
     is_retired: bool = False
@@ -89,11 +89,13 @@ def store_of(settings: Settings, params: str, on_new: Callable[[str], None] | No
         return wanted
     directory = Path(settings.recovery.directory)
     file = directory / FILE_NAME
+    if on_new is not None:
+        wanted = replace(wanted, versions=versions(settings))
     if not file.exists():
         _create(directory, wanted, settings.recovery.partitions)
     if on_new is not None:
         with _locked(directory):
-            _renew(directory, replace(wanted, versions=versions(settings)), on_new)
+            _renew(directory, wanted, on_new)
     return _checked(file, wanted)
 
 
@@ -122,10 +124,6 @@ def _renew(directory: Path, wanted: Store, on_new: Callable[[str], None]) -> Non
     store = _read(directory / FILE_NAME)
     if store.version != STORE_VERSION:
         return  # Which is refused whatever else it says.
-    if not store.versions and store.params == wanted.params and store.shards == wanted.shards:
-        # Of a store that is new, or older than these versions.
-        store = replace(store, versions=wanted.versions)
-        _describe(directory, store)
     before = store.versions or {"params": store.params, "shards": str(store.shards)}
     changed = changes(before, wanted.versions)
     if not changed and not store.is_retired:
