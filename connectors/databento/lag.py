@@ -22,6 +22,8 @@ class Lag:
         self._least: int | None = None
         self._least_before: int | None = None
         self._since_ns = 0
+        self.is_skewed = False
+        """Whether the clocks differ by more than allowed."""
         self.lag_ns = 0
         """Arrival of the newest record behind its ts_recv; at least 0."""
 
@@ -30,11 +32,6 @@ class Lag:
         """Least arrival less sending, in the window."""
         known = [each for each in (self._least, self._least_before) if each is not None]
         return min(known, default=0)
-
-    @property
-    def is_skewed(self) -> bool:
-        """Whether the clocks differ by more than allowed."""
-        return abs(self.offset_ns) > self._skew_ns_max
 
     def note(self, arrival_ns: int, ts_recv: int, sent_ns: int) -> None:
         """The newest record of a read.
@@ -48,5 +45,6 @@ class Lag:
         if self._least is None or arrival_ns - self._since_ns >= WINDOW_NS:
             self._least_before, self._least, self._since_ns = self._least, offset, arrival_ns
         self._least = min(self._least, offset)
-        lag_ns = arrival_ns - ts_recv
-        self.lag_ns = max(0, lag_ns - self.offset_ns if self.is_skewed else lag_ns)
+        offset_ns, lag_ns = self.offset_ns, arrival_ns - ts_recv
+        self.is_skewed = abs(offset_ns) > self._skew_ns_max
+        self.lag_ns = max(0, lag_ns - offset_ns if self.is_skewed else lag_ns)

@@ -38,6 +38,8 @@ from operators.model.signals import FeedState
 _TAPE_ROWS: Final = 65_536
 """Records read from the tape at once, in a resume."""
 _NS_PER_MS: Final = 1_000_000
+_LOOK_NS: Final = 10 * _NS_PER_MS
+"""An idle feed looks so seldom whether there is something to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         self._keys = [shard_key(shard) for shard in self._shards]
         self._teller = StatusTeller(name, hooks.clock_ns)
         self._epoch_rows = 0
+        self._look_ns = 0
         self._is_over = False
         self._error: IfdError | None = None
         if state is not None and state["version"] != self.STATE_VERSION:
@@ -178,6 +181,10 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         if rows_max > 0 and self._may_read():
             out = self._read(rows_max)
         feed = self.feed
+        now_ns = self._hooks.clock_ns()
+        if not out and now_ns < self._look_ns:
+            return out  # An idle feed is polled a thousand times a second.
+        self._look_ns = now_ns + _LOOK_NS
         about = ("tape",) if feed is None else self._about(feed)
         if self._teller.is_due(about):
             if feed is not None:
