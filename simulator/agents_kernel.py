@@ -56,9 +56,13 @@ RELOAD_NS = 300_000_000
 STALE_SHARE = 0.1
 """Cancels of orders that the market has left behind."""
 SIGN_PULL = 0.10
+"""Extra share of new sides towards the value, per tick that the mid is away."""
 CANCEL_PULL = 0.20
 """Share of cancels, per tick that the value is away, that make way for the price at the touch."""
 ADD_PULL = 0.40
+"""Share of adds, per such tick, that keep out of the price's way, or fill a gap from its side."""
+CALM_TICKS = 0.5
+"""Distance of the value from the mid within which nobody minds: the mid stands on half ticks."""
 
 
 class Flow(NamedTuple):
@@ -147,7 +151,7 @@ def _choose(market, flow, i, ts):
     if x.bids + x.asks == 0:
         return -1
     away = lean(market, flow, i, ts)
-    if uniform(clock) < CANCEL_PULL * (abs(away) - 0.5):
+    if uniform(clock) < CANCEL_PULL * (abs(away) - CALM_TICKS):
         side = ASK if away > 0.0 else BID
         distance = 0
     else:
@@ -277,7 +281,7 @@ def _quiet_price(market, flow, x, side, best, away):
     clock = market.clock
     distance = _distance(clock, flow, x)
     ahead = away if side == ASK else -away
-    if distance == 0 and uniform(clock) < ADD_PULL * (ahead - 0.5):
+    if distance == 0 and uniform(clock) < ADD_PULL * (ahead - CALM_TICKS):
         distance = 1
     step = -1 if side == BID else 1
     first = x.level_first + side * x.width

@@ -19,8 +19,6 @@ from simulator.options_kernel import learn_volatility, worth_index
 
 FADE_NS = 1_800e9
 """Time constant with which an institution's impact is forgotten."""
-TILT = 0.10
-"""Extra share of new sides towards the value, per tick that the mid is away."""
 BACK_SHARE = 0.15
 """Noise of a later month beside the front month's."""
 SPREAD_SHARE = 0.3
