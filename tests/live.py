@@ -178,6 +178,11 @@ def has_records(count: int) -> Callable[[LivePartition], bool]:
     return lambda part: part.intake.counts.records >= count
 
 
+def tape_of(folder: Path) -> Path:
+    """Folder of the feed's tape."""
+    return folder / "tape" / "glbx"
+
+
 def segments(folder: Path) -> Sequence[Path]:
-    """Files of the feed's tape, in order."""
-    return sorted((folder / "tape" / "glbx").glob("segment-*"))
+    """Its segments, in order; for tapes so short that none is compressed."""
+    return sorted(tape_of(folder).glob("segment-*.dbn"))

@@ -9,7 +9,7 @@ from tests.connectors.databento.servers import serving
 from tests.faults.test_cuts import expected, tape  # noqa: F401 - fixtures
 from tests.flows import summary
 from tests.gateways import running_gateway
-from tests.live import Ran, has_records, live_settings, run_live, segments
+from tests.live import Ran, has_records, live_settings, run_live, segments, tape_of
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def test_a_fault_that_loses_nothing(tape, expected, tmp_path, fault, words):  # 
         ran = run(gateway, tmp_path, has_records(expected["records"]))
     same_as_uncut(ran, expected)
     assert ran.summary["streams"]["gaps"] == 0
-    again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
+    again = summary(tape_of(tmp_path), "--feed", "glbx", "--shards", "4")
     assert again["signals"] == expected["signals"]
 
 
@@ -106,7 +106,7 @@ def test_what_is_missing_is_a_gap_until_the_books_are_whole(tape, tmp_path, faul
                   and part.feed.session.state == "live")  # fmt: skip
     assert ran.summary["streams"]["gaps"] >= 2  # opened and closed, of each root
     assert ran.others["control"] >= 1
-    again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
+    again = summary(tape_of(tmp_path), "--feed", "glbx", "--shards", "4")
     assert again["signals"] == ran.summary["signals"]
     assert reason in _taped(tmp_path)
 

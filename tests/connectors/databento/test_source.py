@@ -14,7 +14,7 @@ from operators.model.errors import ConfigError, StateError
 from tests.faults.test_cuts import expected, tape  # noqa: F401 - fixtures
 from tests.flows import summary
 from tests.gateways import running_gateway
-from tests.live import has_records, live_settings, run_live, segments
+from tests.live import has_records, live_settings, run_live, segments, tape_of
 
 SOME = 5_000
 
@@ -57,7 +57,7 @@ def test_a_stop_and_a_start_lose_and_repeat_nothing(tape, expected, tmp_path):  
             )
     assert ran.records == total
     assert ran.digest == expected["signals"]["digest"]
-    again = summary(*segments(tmp_path), "--feed", "glbx", "--shards", "4")
+    again = summary(tape_of(tmp_path), "--feed", "glbx", "--shards", "4")
     assert again["signals"] == expected["signals"]
 
 
