@@ -187,6 +187,8 @@ CLOCK_DTYPE: Final = np.dtype(
         ("due", "i8"),  # when the next metaorder acts
         ("metas_first", "i8"),  # those before are done
         ("metas_stop", "i8"),  # those from here on have not begun
+        ("hedge_ts", "i8"),  # when options' makers trade their future next; FOREVER: they need not
+        ("hedger", "i8"),  # that future
         ("gap_ns", "f8"),  # mean time between events now
         ("regime", "f8"),  # activity now, 1 is usual
         ("wave", "f8"),  # its slow wave, standard normal
@@ -307,6 +309,7 @@ def new_market(
     clock = np.zeros(1, CLOCK_DTYPE)
     clock["random"] = (seed * 0x9E3779B97F4A7C15 + 0x1D872B41) % 2**64
     clock["free"] = orders_max
+    clock["hedge_ts"] = FOREVER
     return Market(
         clock=clock,
         channels=channels,

@@ -14,9 +14,11 @@ from simulator.exchange_state import (
     ASK,
     BACKGROUND,
     BID,
+    FOREVER,
     LIMIT,
     MAKERS,
     MODIFICATION,
+    NOTHING,
     OPTION,
     part,
 )
@@ -98,30 +100,42 @@ def pick_off(market, i, k, worth, half):
 
 
 @part
-def note_trade(market, ts):
-    """What the event that ended leaves options' makers with, as contracts of the future."""
+def note_trade(market):
+    """What the event that ended leaves options' makers with, as contracts of the future.
+
+    They trade those a moment later.
+    """
     e = market.entry[0]
     x = market.instruments[e.instrument]
-    if x.kind != OPTION or e.taken == 0:
+    if e.kind == NOTHING or x.kind != OPTION or e.taken == 0:
         return
+    clock = market.clock[0]
     if e.owner < 0 and e.kind == LIMIT:
         x.inventory += e.taken if e.side == BID else -e.taken
     bought = x.inventory - x.hedged
     x.hedged = x.inventory
     front = market.instruments[x.front]
-    front.hedge -= bought * delta(x, front, ts)
+    front.hedge -= bought * delta(x, front, clock.ts)
+    # Of another root's, under way at the same moment, the next trade of its options reminds them.
+    if abs(front.hedge) >= 1.0 and clock.hedge_ts == FOREVER:
+        clock.hedge_ts = clock.ts + HEDGE_DELAY_NS
+        clock.hedger = x.front
 
 
 @part
-def hedge_options(market, i, ts):
-    """The makers of options on instrument `i` trade the delta they owe; tells whether they do."""
+def hedge_options(market):
+    """The makers' message for the delta they owe; tells whether there is one."""
+    clock = market.clock[0]
+    i = clock.hedger
+    ts = clock.hedge_ts
+    clock.hedge_ts = FOREVER
     front = market.instruments[i]
     if abs(front.hedge) < 1.0 or front.bid < 0 or front.ask >= front.width:
         return False
     e = market.entry[0]
     e.kind = LIMIT
     e.instrument = i
-    e.ts = ts + HEDGE_DELAY_NS
+    e.ts = ts
     e.side = BID if front.hedge > 0.0 else ASK
     e.price = front.ask + 1 if front.hedge > 0.0 else front.bid - 1
     e.size = np.int64(abs(front.hedge))

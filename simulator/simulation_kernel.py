@@ -13,7 +13,6 @@ from simulator.exchange_state import (
     FRONT,
     LIMIT,
     NOTHING,
-    OPTION,
     kernel,
     part,
 )
@@ -114,19 +113,6 @@ def _next(market, flow):
     clock.instrument = k if uniform(market.clock) < flow.alias_ratio[k] else flow.alias[k]
 
 
-@part
-def _hedge(market, metaorders):
-    """Options' makers hedge what the event that ended has left them with."""
-    e = market.entry[0]
-    if e.kind == NOTHING or market.instruments[e.instrument].kind != OPTION or e.taken == 0:
-        return
-    ts = market.clock[0].ts
-    note_trade(market, ts)
-    if hedge_options(market, np.int64(market.instruments[e.instrument].front), ts):
-        enter(market, metaorders)
-        book_hedge(market)
-
-
 @kernel
 def run(market, flow, metaorders, until_ns):
     """Let time pass up to `until_ns` (exclusive) or until the buffer is full; gives its rows.
@@ -138,6 +124,13 @@ def run(market, flow, metaorders, until_ns):
     clock.records += clock.rows
     clock.rows = 0
     while clock.rows < BATCH_ROWS and clock.records + clock.rows < clock.rows_target:
+        if clock.hedge_ts <= min(clock.due, clock.ts_next):
+            if clock.hedge_ts >= until_ns:
+                break
+            if hedge_options(market):
+                enter(market, metaorders)
+                book_hedge(market)
+            continue
         if clock.due <= clock.ts_next:
             if clock.due >= until_ns:
                 break
@@ -145,7 +138,7 @@ def run(market, flow, metaorders, until_ns):
             if market.entry[0].kind != NOTHING:
                 enter(market, metaorders)
             book_act(market, metaorders, k)
-            _hedge(market, metaorders)
+            note_trade(market)
             continue
         if clock.ts_next >= until_ns:
             break
@@ -154,6 +147,6 @@ def run(market, flow, metaorders, until_ns):
         e = market.entry[0]
         if e.kind == LIMIT and e.slot >= 0 and e.owner == BACKGROUND:
             market.instruments[e.instrument].latest = e.slot
-        _hedge(market, metaorders)
+        note_trade(market)
         _next(market, flow)
     return clock.rows
