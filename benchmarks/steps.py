@@ -23,10 +23,11 @@ from operators.baseline import Baseline
 from operators.book import Book
 from operators.detect import Detect
 from operators.model.streams import Flowing
+from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
 
-NAMES: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze")
+NAMES: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze", "outcome")
 _DECODER_BYTES: Final = 64 * 1024
 
 
@@ -145,6 +146,7 @@ class Chains:
             Baseline(self._baseline),
             Detect(settings.detect),
             Analyze(settings.analyze),
+            Outcome(settings.outcome),
         ]
         return chain
 

@@ -40,6 +40,7 @@ from operators.baseline_config import BaselineConfig
 from operators.book_config import BookConfig
 from operators.detect_config import DetectConfig
 from operators.model.errors import ConfigError
+from operators.outcome_config import OutcomeConfig
 from operators.pressure_config import PressureConfig
 from operators.validate_config import ValidateConfig
 from sinks.alerts.config import AlertsConfig
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     baseline: BaselineConfig = BaselineConfig()
     detect: DetectConfig = DetectConfig()
     analyze: AnalyzeConfig = AnalyzeConfig()
+    outcome: OutcomeConfig = OutcomeConfig()
     kafka: KafkaConfig = KafkaConfig()
     alerts: AlertsConfig = AlertsConfig()
     push: PushConfig = PushConfig()
@@ -117,7 +119,9 @@ HANDED_OVER: Final = frozenset(
     }
 )
 """Fields of config classes that are no settings: the process finds them out."""
-OUTPUT_SECTIONS: Final = ("validate", "book", "pressure", "baseline", "detect", "analyze")
+OUTPUT_SECTIONS: Final = (
+    *("validate", "book", "pressure", "baseline", "detect", "analyze", "outcome"),
+)
 """Sections that can change an output: they make the version of the parameters."""
 NEUTRAL: Final = frozenset(
     {("book", "rows_max"), ("book", "levels_published"), ("pressure", "publish")}

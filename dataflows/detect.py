@@ -32,6 +32,7 @@ from operators.baseline_history import HistoryTable
 from operators.book import Book
 from operators.detect import Detect
 from operators.model.errors import ConfigError, IfdError
+from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
 from sinks.gate import Gate
@@ -58,6 +59,7 @@ def build(
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
     analyze = replace(settings.analyze, params=params_version(settings))
+    outcome = replace(settings.outcome, calendar=baseline.calendar)
 
     def validated(s: dict[str, Any] | None) -> Validate:
         return Validate(settings.validation, s)
@@ -77,6 +79,9 @@ def build(
     def analyzed(s: dict[str, Any] | None) -> Analyze:
         return Analyze(analyze, s)
 
+    def followed(s: dict[str, Any] | None) -> Outcome:
+        return Outcome(outcome, s)
+
     def exported(baseline: Baseline) -> None:
         if on_baseline is not None:
             on_baseline(baseline.export())
@@ -89,6 +94,7 @@ def build(
     items = step("baseline", items, Baseline, judged, reports=reports, at_end=exported)
     items = step("detect", items, Detect, detected, reports=reports)
     items = step("analyze", items, Analyze, analyzed, reports=reports)
+    items = step("outcome", items, Outcome, followed, reports=reports)
     for step_id, sink in sinks.items():
         op.output(step_id, items, sink)
     return flow

@@ -19,6 +19,7 @@ from operators.detectors.native_iceberg import NativeIceberg
 from operators.detectors.signed_pressure import SignedPressure
 from operators.detectors.stop_run import StopRun
 from operators.detectors.sweep import Sweep
+from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
 from sinks.kafka_writer import KafkaWriter
@@ -32,7 +33,7 @@ _WHOLE: Final[Mapping[str, Any]] = {
     "baseline": Baseline,
 }
 """Steps whose state is of the market alone and may go on in another generation."""
-_PARTLY: Final[Mapping[str, Any]] = {"detect": Detect, "analyze": Analyze}
+_PARTLY: Final[Mapping[str, Any]] = {"detect": Detect, "analyze": Analyze, "outcome": Outcome}
 """Steps that know what goes on of theirs: `carried`."""
 _DETECTORS: Final[tuple[Any, ...]] = (
     *(Sweep, LargeAggressor, NativeIceberg, StopRun, SignedPressure, Absorption),

@@ -115,6 +115,7 @@ def collect(directory: Path) -> dict[str, Any]:
             "count": sum(part["counts"].get(SIGNALS, 0) for part in parts),
             "digest": digest.hex(),
         },
+        "outcomes": _outcomes(part["reports"].get("outcome", {}) for part in parts),
         "streams": {s: sum(part["counts"].get(s, 0) for part in parts) for s in EVENT_STREAMS},
     }
 
@@ -138,6 +139,18 @@ def _quality(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
                 total[name] = total.get(name, 0) + value
     for percent in (50, 99):
         total[f"latency_ns_p{percent}"] = percentile_ns(bins, percent)
+    return total
+
+
+def _outcomes(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """How many outcomes are known, and why others are not; what was still waited for at the end."""
+    total: dict[str, Any] = {"known": 0, "pending": 0, "unknown": {}, "scores": {}}
+    for part in parts:
+        for name in ("known", "pending"):
+            total[name] += part.get(name, 0)
+        for why, count in part.get("unknown", {}).items():
+            total["unknown"][why] = total["unknown"].get(why, 0) + count
+        total["scores"] |= part.get("scores", {})
     return total
 
 

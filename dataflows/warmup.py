@@ -17,6 +17,7 @@ from operators.book import Book
 from operators.detect import Detect
 from operators.model.records import F_LAST, MBO_BYTES, MBO_DTYPE, NS_PER_S, RTYPE_MBO, MboBatch
 from operators.model.streams import Flowing
+from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
 
@@ -94,3 +95,4 @@ def _operators(settings: Settings) -> Iterable[Any]:
     yield Baseline(replace(settings.baseline, calendar=load_calendar()))
     yield Detect(settings.detect)
     yield Analyze(settings.analyze)
+    yield Outcome(settings.outcome)

@@ -1,12 +1,12 @@
 """Analyze: evidence of each root becomes signals, revised while they last.
 
-In: `Findings`, ticks, definitions and messages of earlier steps. Out: `signals` messages in place
-of the findings; every message of an event stream stamped with its seq; other items unchanged.
+In: `Findings`, ticks, definitions and messages of earlier steps. Out: the rows of the findings as
+bare `Evaluations`, `signals` messages and samples in their place between them; every message of an
+event stream stamped with its seq; other items unchanged.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -16,19 +16,25 @@ from operators.analyze_config import AnalyzeConfig
 from operators.detectors.points import read_only
 from operators.kernels import entry
 from operators.model.controls import DELAYED, delayed_of
-from operators.model.evaluations import DIRTY, FAULT, FAULTS, PANE
+from operators.model.evaluations import DIRTY, FAULT, FAULTS, FRONT, PANE
 from operators.model.items import (
     Control,
     Definition,
     Findings,
     Instrument,
     Lateness,
+    Observation,
     Report,
+    Sampled,
     Tick,
 )
-from operators.model.signals import Contract, Gap, Signal
-from operators.model.streams import EVENT_STREAMS, SIGNALS, Flowing, Message
-from operators.signal_book import NEVER, SignalBook
+from operators.model.signals import SIDE_NAMES, Contract, Gap, Side, Signal
+from operators.model.streams import SIGNALS, Flowing, Message
+from operators.pieces import Pieces
+from operators.sampling import CONTROL, is_drawn, mixed, salt_of, side_drawn
+from operators.signal_book import NEVER, UNCALIBRATED, SignalBook
+from operators.stamps import Stamps
+from operators.weigh import PROBABILITY_MIN, probability_of
 
 _E18: Final = 1e18
 
@@ -44,7 +50,9 @@ class Analyze:
     `life.look_back_ns` ago. Signals made while the feed gives history say so. All of it is in data
     time and in the order of rows, so that it never depends on where the input was cut.
 
-    Messages that pass while their feed is late are marked: on the envelope, in no state.
+    Of what it observes below 0.6 it draws one in `sample_every`, and of the seconds of a front
+    future without an open signal one in `control_every`: samples, which `outcome` follows up like
+    signals.
 
     State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind,
     `look_back_max` closed ones and a counter per stream; what each instrument is worth.
@@ -54,18 +62,18 @@ class Analyze:
         because theirs is not independent.
     """
 
-    STATE_VERSION: ClassVar[int] = 2
+    STATE_VERSION: ClassVar[int] = 3
 
     def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
+        self._salt = np.zeros(0, np.int64)
+        """By root: what its panes are drawn with; 0 before it has a book."""
         self._index_of: dict[str, int] = {}
         """Root → its place in `_books`, once it has a book."""
-        self._feed_of: dict[str, str] = {}
         self._delayed: set[str] = set()
-        self._late: set[str] = set()
-        self._seq: dict[tuple[str, str], int] = {}
+        self._stamps = Stamps()
         self._worth: dict[tuple[str, int], tuple[str, int | None, int | None, str]] = {}
         """(Feed, instrument) → symbol, tick, point value (1e-9) and currency."""
         self._counts: Counter[str] = Counter()
@@ -73,13 +81,13 @@ class Analyze:
             self._restore(state)
 
     def on_items(self, items: Sequence[Flowing]) -> list[Flowing]:
-        """Items of the shard in order → messages stamped, findings replaced by signals."""
+        """Items of the shard in order → messages stamped, signals between the rows."""
         out: list[Flowing] = []
         for item in items:
             if isinstance(item, Findings):
                 self._on_findings(item, out)
             elif isinstance(item, Message):
-                out.append(self._stamped(item))
+                out.append(self._stamps.stamped(item))
                 if isinstance(item.value, Gap):
                     self._on_gap(item.value, out)
             else:
@@ -90,7 +98,7 @@ class Analyze:
                 elif isinstance(item, Control) and item.name == DELAYED:
                     self._on_delayed(item)
                 elif isinstance(item, Lateness):
-                    self._on_lateness(item)
+                    self._stamps.on_lateness(item)
                 elif isinstance(item, Definition):
                     worth = (item.symbol, item.tick_e9, item.point_value_e9, item.currency)
                     self._worth[item.feed, item.instrument_id] = worth
@@ -99,12 +107,13 @@ class Analyze:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain copied state."""
+        seq, feeds = self._stamps.pack()
         return {
             "books": tuple((index, book.pack()) for index, book in self._books.items()),
-            "seq": tuple(sorted((*key, seq) for key, seq in self._seq.items())),
+            "seq": seq,
             "worth": tuple(self._worth.items()),
             "counts": tuple(sorted(self._counts.items())),
-            "feeds": tuple(self._feed_of.items()),
+            "feeds": feeds,
             "delayed": tuple(sorted(self._delayed)),
         }
 
@@ -117,9 +126,9 @@ class Analyze:
         return {**state, "books": (), "seq": (), "counts": (), "clocks": ()}
 
     def report(self) -> Report:
-        """Messages by stream, signals by change, evidence weighed and dropped."""
+        """Messages by stream, signals by change, evidence weighed and dropped, samples."""
         streams: Counter[str] = Counter()
-        for (stream, _), seq in self._seq.items():
+        for (stream, _), seq in self._stamps.seq.items():
             streams[stream] += seq
         books = self._books.values()
         return Report(
@@ -131,6 +140,8 @@ class Analyze:
                     for name in ("opened", "updated", "closed", "retracted")
                 },
                 "evidence": self._counts["evidence"],
+                "samples": self._counts["samples"],
+                "controls": self._counts["controls"],
                 "evidence_dropped": sum(book.dropped for book in books),
                 "closed_forgotten": sum(book.forgotten for book in books),
                 "open": sum(len(book.open) for book in books),
@@ -138,14 +149,19 @@ class Analyze:
         )
 
     def _on_findings(self, item: Findings, out: list[Flowing]) -> None:
-        if not self._books and not item.observations:
-            return
         evaluations = item.evaluations
         rows = read_only(evaluations.rows)
+        pieces = Pieces(evaluations, out)
+        if self._books or item.observations:
+            self._weigh(item, rows, pieces, out)
+        pieces.up_to(rows.size)
+
+    def _weigh(self, item: Findings, rows: Any, pieces: Pieces, out: list[Flowing]) -> None:
+        evaluations = item.evaluations
         self._grow_due(len(evaluations.roots))
         start = 0
         for observation in item.observations:
-            self._on_rows(rows, start, observation.row, out)
+            self._on_rows(rows, start, observation.row, pieces, out)
             start = observation.row + 1
             row = rows[observation.row]
             root = int(row["root"])
@@ -154,12 +170,23 @@ class Analyze:
                 book = self._book(root, evaluations.roots[root], evaluations.feed)
             assert book.root == evaluations.roots[root], "roots never reorder"
             self._counts["evidence"] += 1
-            self._publish(root, book.observe(observation, int(row["ts_event"])), out)
-        self._on_rows(rows, start, rows.size, out)
+            now_ns = int(row["ts_event"])
+            signals = book.observe(observation, now_ns)
+            sample = None if signals else self._sample(book, observation, now_ns)
+            if signals or sample is not None:
+                pieces.up_to(start)
+            self._publish(root, signals, out)
+            if sample is not None:
+                out.append(sample)
+        self._on_rows(rows, start, rows.size, pieces, out)
 
-    def _on_rows(self, rows: Any, start: int, stop: int, out: list[Flowing]) -> None:
-        """Panes that end something, and books that turn dirty, in rows [start, stop)."""
-        while (start := _next_point(rows, start, stop, self._due)) < stop:
+    def _on_rows(
+        self, rows: Any, start: int, stop: int, pieces: Pieces, out: list[Flowing]
+    ) -> None:
+        """Panes that end something or are drawn, and books that turn dirty, in [start, stop)."""
+        every = self._config.control_every
+        while (start := _next_point(rows, start, stop, self._due, self._salt, every)) < stop:
+            pieces.up_to(start + 1)
             row = rows[start]
             root, now_ns = int(row["root"]), int(row["ts_event"])
             book = self._books[root]
@@ -169,7 +196,61 @@ class Analyze:
                 self._publish(root, book.distrust(instrument_id, symbol, now_ns), out)
             else:
                 self._publish(root, book.advance(now_ns), out)
+                if (sample := self._control(book, row, now_ns)) is not None:
+                    out.append(sample)
             start += 1
+
+    def _sample(self, book: SignalBook, observation: Observation, now_ns: int) -> Sampled | None:
+        """What was observed, if it is below the threshold and drawn."""
+        side = observation.evidence.side
+        if side == "none" or not is_drawn(
+            book.root, now_ns, observation, self._config.sample_every
+        ):
+            return None
+        verdict = book._verdict(side)
+        if verdict is None or verdict.probability >= PROBABILITY_MIN:
+            return None
+        self._counts["samples"] += 1
+        lead = verdict.lead
+        instrument = lead.evidence.instrument_id, lead.evidence.symbol
+        return Sampled(
+            feed=book.feed,
+            root=book.root,
+            contract=self._contract(book.feed, *instrument, lead.mid_e9, verdict.size),
+            ts_event=now_ns,
+            kind=verdict.kind,
+            side=side,
+            probability=verdict.probability,
+            log_odds=verdict.log_odds,
+            calibration=UNCALIBRATED,
+        )
+
+    def _control(self, book: SignalBook, row: Any, now_ns: int) -> Sampled | None:
+        """A second of the front future without a signal, if it is drawn, on a side by chance."""
+        salt = int(self._salt[row["root"]])
+        if not row["state"] & FRONT or row["state"] & DIRTY:
+            return None
+        if int(mixed(now_ns, salt)) % self._config.control_every:
+            return None
+        side: Side = SIDE_NAMES[side_drawn(now_ns, salt)]
+        verdict = book._verdict(side)
+        log_odds = self._config.weights.bias if verdict is None else verdict.log_odds
+        if book.open or probability_of(log_odds) >= PROBABILITY_MIN:
+            return None
+        self._counts["controls"] += 1
+        instrument_id = int(row["instrument_id"])
+        symbol = self._symbol(book.feed, instrument_id)
+        return Sampled(
+            feed=book.feed,
+            root=book.root,
+            contract=self._contract(book.feed, instrument_id, symbol, 0, 0),
+            ts_event=now_ns,
+            kind=CONTROL,
+            side=side,
+            probability=probability_of(log_odds),
+            log_odds=log_odds,
+            calibration=UNCALIBRATED,
+        )
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         for root, book in self._books.items():
@@ -188,31 +269,18 @@ class Analyze:
         for book in self._books.values():
             book.delayed = book.feed in self._delayed
 
-    def _on_lateness(self, item: Lateness) -> None:
-        (self._late.add if item.late else self._late.discard)(item.feed)
-
     def _publish(self, root: int, signals: list[Signal], out: list[Flowing]) -> None:
         self._due[root] = self._books[root].due_ns()
         for signal in signals:
             self._counts[signal.change] += 1
-            out.append(self._stamped(Message(SIGNALS, signal.root, 0, signal)))
-
-    def _stamped(self, message: Message) -> Message:
-        late = False
-        if self._late:
-            # A feed's status is keyed by the feed, which is no root.
-            late = self._feed_of.get(message.root, message.root) in self._late
-        if message.stream not in EVENT_STREAMS:
-            return replace(message, late=True) if late else message
-        key = (message.stream, message.root)
-        seq = self._seq[key] = self._seq.get(key, 0) + 1
-        return Message(message.stream, message.root, seq, message.value, late)
+            out.append(self._stamps.made(SIGNALS, signal.root, signal))
 
     def _book(self, index: int, root: str, feed: str) -> SignalBook:
         """A new book of a root, in its place."""
         config = self._config
-        self._feed_of[root] = feed
+        self._stamps.feed_of[root] = feed
         self._index_of[root] = index
+        self._salt[index] = salt_of(root)
         book = self._books[index] = SignalBook(
             root,
             feed,
@@ -244,7 +312,7 @@ class Analyze:
         )
 
     def _learn(self, item: Instrument) -> None:
-        self._feed_of[item.root] = item.feed
+        self._stamps.feed_of[item.root] = item.feed
         _, tick, point, currency = self._worth.get(
             (item.feed, item.instrument_id), ("", None, None, "")
         )
@@ -258,24 +326,25 @@ class Analyze:
         if roots > self._due.size:
             due = np.full(max(roots, 2 * self._due.size), NEVER, np.int64)
             due[: self._due.size] = self._due
-            self._due = due
+            salt = np.zeros(due.size, np.int64)
+            salt[: self._salt.size] = self._salt
+            self._due, self._salt = due, salt
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._seq = {(stream, root): seq for stream, root, seq in state["seq"]}
+        self._stamps = Stamps(state["seq"], state["feeds"])
         self._worth = dict(state["worth"])
         self._counts = Counter(dict(state["counts"]))
-        self._feed_of = dict(state["feeds"])
         self._delayed = set(state["delayed"])
         for index, plain in state["books"]:
+            self._grow_due(index + 1)
             book = self._book(index, plain[0], plain[1])
             book.unpack(plain)
-            self._grow_due(index + 1)
             self._due[index] = book.due_ns()
 
 
 @entry
-def _next_point(rows, start, stop, due):  # type: ignore[no-untyped-def]
-    """First row from `start` on at which something ends or is taken back, else `stop`.
+def _next_point(rows, start, stop, due, salt, every):  # type: ignore[no-untyped-def]
+    """First row from `start` on at which something ends, is taken back or drawn, else `stop`.
 
     Where the source knows what is missing, the message says what is taken back, not the row.
     """
@@ -284,6 +353,9 @@ def _next_point(rows, start, stop, due):  # type: ignore[no-untyped-def]
         if row.kind == PANE:
             if row.ts_event >= due[row.root]:
                 return i
+            if (row.state & FRONT) != 0 and (row.state & DIRTY) == 0 and salt[row.root] != 0:
+                if mixed(row.ts_event, salt[row.root]) % every == 0:
+                    return i
         elif row.kind == FAULT and (row.state & DIRTY) != 0 and due[row.root] != NEVER:
             if row.aggressor <= FAULTS:
                 return i

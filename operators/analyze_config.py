@@ -12,9 +12,16 @@ class AnalyzeConfig:
 
     weights: WeighConfig = field(default_factory=WeighConfig)
     life: LifeConfig = field(default_factory=LifeConfig)
+    sample_every: int = 16
+    """One in so many observations below the threshold is followed up like a signal, at least 1."""
+    control_every: int = 60
+    """One in so many seconds of a root's front future is, while no signal is open, at least 1."""
     params: str = "unversioned"
     """Version of all settings that can change an output, stated in each signal; not empty."""
 
     def __post_init__(self) -> None:
+        for name in ("sample_every", "control_every"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, was {value}")
         if not self.params:
             raise ValueError("params must not be empty, was ''")

@@ -227,11 +227,13 @@ class Store:
             return int(connection.execute(select(func.count()).select_from(inner)).scalar_one())
 
     def marks(self) -> Iterator[tuple[int, float, bool]]:
-        """(horizon_s, probability, hit) of every outcome, in order of arrival."""
+        """(horizon_s, probability, hit) of every signal's outcome that is known, by arrival."""
         m, place = MESSAGES.c, 0
         columns = (m.place, m.horizon_s, m.probability, m.hit)
         while True:
-            asked = select(*columns).where(m.stream == OUTCOMES, m.place > place)
+            asked = select(*columns).where(
+                m.stream == OUTCOMES, m.place > place, m.hit.is_not(None), m.signal_id != ""
+            )
             with self.database.read() as connection:
                 rows = connection.execute(asked.order_by(m.place).limit(FETCH_ROWS)).all()
             for place, horizon_s, probability, hit in rows:  # noqa: B007 - the last one counts

@@ -27,7 +27,9 @@ from operators.model.evaluations import EXECUTION, JUDGED, NEW, WINDOW_SUMS, WIN
 from operators.model.items import Evaluations, Findings, Instrument, MboRows
 from operators.model.records import MBO_DTYPE
 from operators.model.signals import Signal
-from operators.model.streams import SIGNALS, Message, topic
+from operators.model.streams import OUTCOMES, SIGNALS, Message, topic
+from operators.outcome import Outcome
+from operators.outcome_config import OutcomeConfig
 from operators.pressure import Pressure
 from operators.pressure_config import PressureConfig
 from operators.validate import Validate
@@ -142,7 +144,17 @@ def test_one_record_walks_through_every_hop(tmp_path):
     )
     assert signal.value.evidence[0].order_ids[0] == AGGRESSOR
 
-    # 8 sinks/kafka.py : write_batch
+    # 8 operators/outcome.py : Outcome.on_items
+    items = Outcome(OutcomeConfig()).on_items(items)
+    assert not [item for item in items if isinstance(item, Evaluations)]
+    messages = [item for item in items if isinstance(item, Message)]
+    told = [message for message in messages if message.stream == OUTCOMES]
+    assert [message.seq for message in told] == [1, 2, 3, 4, 5, 6]
+    assert {message.value.signal_id for message in told} == {signal.value.id}
+    # Nobody has said what a tick of the contract is: nothing is made up.
+    assert {message.value.unknown for message in told} == {"no_tick"}
+
+    # 9 sinks/kafka.py : write_batch
     with EmbeddedBroker() as address:
         config = KafkaConfig(bootstrap_servers=address, generation="one", partitions=1)
         part = KafkaSink(config).build_part("kafka", "000", None)
@@ -155,7 +167,7 @@ def test_one_record_walks_through_every_hop(tmp_path):
     assert (evidence["sequence_first"], evidence["sequence_last"]) == (SEQUENCE, SEQUENCE)
     assert evidence["order_ids"][0] == str(AGGRESSOR)
 
-    # 9 sinks/relay/hub.py : Hub.publish
+    # 10 sinks/relay/hub.py : Hub.publish
     hub, browser = Hub(RelayConfig()), Browser()
     hub.subscribe(browser, SIGNALS, "*")
     hub.publish([published(signal, "one", 1, 2)])
@@ -165,7 +177,7 @@ def test_one_record_walks_through_every_hop(tmp_path):
     )
     assert update["data"] == value
 
-    # 10 sinks/relay/static/intake.mjs : intake
+    # 11 sinks/relay/static/intake.mjs : intake
     shown = on_the_page(update)
     assert shown == {"id": signal.value.id, "sequence": SEQUENCE}
 

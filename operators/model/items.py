@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.model.records import MboBatch
-from operators.model.signals import Evidence
+from operators.model.signals import Contract, Evidence, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +164,28 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """One `Evaluations` and what was observed in it; replaces it from `detect` on."""
+    """One `Evaluations` and what was observed in it; replaces it from `detect` to `analyze`."""
 
     evaluations: Evaluations
     observations: tuple[Observation, ...]
     """In the order of rows; those of one row in the order of detectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """An evaluation point that made no signal and is followed up like one; see `sampling`."""
+
+    feed: str
+    root: str
+    contract: Contract
+    ts_event: int
+    kind: str
+    """What dominates the evidence there; `control` where a pane was drawn."""
+    side: Side
+    probability: float
+    log_odds: float
+    calibration: str
+    """Version of the calibration that gave the probability, or `uncalibrated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +207,7 @@ Item = (
     | Lateness
     | Evaluations
     | Findings
+    | Sampled
     | Report
 )
 """Before `detect`. From there on messages (`operators.model.streams.Message`) travel too."""

@@ -203,18 +203,52 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the market did after a signal."""
+    """What the market did after a signal, or after a sampled point that made none."""
 
     root: str
     signal_id: str
+    """Empty for a sampled point."""
     revision: int
+    """Of the signal that is meant: 1, its opening; 0 for a sampled point."""
     ts_event: TsNs
+    """When the outcome was known, in the data's time."""
     horizon_s: int
     side: Side
     probability: float
-    markout_ticks: float
-    """Signed move of the mid in the signal's direction after half the spread, in ticks."""
-    hit: bool
+    """As it was stated at the point."""
+    markout_ticks: float | None
+    """Signed move of the mid in the signal's direction after half the spread, in ticks; null where
+    it is not known."""
+    hit: bool | None
+    """Whether that is above 0; null where it is not known."""
+    unknown: str
+    """Empty, or why it is not known: `gap`, `crossed`, `no_quote`, `stale`, `closed`, `no_tick`,
+    `retracted`, `full`."""
+    sampled: bool
+    """True for an evaluation point that made no signal: for comparison, never advice."""
+    kind: str
+    """The signal's; of a sampled point what dominated its evidence, `control` for one drawn by
+    the clock."""
+    strength: Strength
+    """As it was stated at the point."""
+    log_odds: float
+    calibration: str
+    """Version of the calibration that gave the probability, or `uncalibrated`."""
+    instrument_id: int
+    symbol: str
+    ts_from: TsNs
+    """Of the signal's opening or the point; the horizon counts from here."""
+    price_from_e9: PriceE9 | None
+    """Mid that it is measured from; null where there is none."""
+    price_to_e9: PriceE9 | None
+    """Mid at the horizon; null where it is not known."""
+    move_ticks: float | None
+    """Signed move of the mid in the signal's direction; half a spread above `markout_ticks`."""
+    half_spread_ticks: float | None
+    """At the horizon: what leaving then costs beside the mid."""
+    tick_value: float | None
+    """Currency units per tick and contract; null if unknown."""
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ from operators.executions_config import ExecutionsConfig
 from operators.model.evaluations import EXECUTION
 from operators.model.items import Evaluations, Findings, MboRows
 from operators.model.streams import Message
+from operators.outcome import Outcome
+from operators.outcome_config import OutcomeConfig
 from operators.pressure import Pressure
 from operators.pressure_config import PressureConfig
 from operators.validate import Validate
@@ -36,9 +38,10 @@ CONFIGS: dict[str, Any] = {
     "Pressure": PressureConfig(),
     "Baseline": BaselineConfig(calendar=load_calendar(), sessions_min=1),
     "Detect": DetectConfig(executions=ExecutionsConfig(size_min=20)),
-    "Analyze": AnalyzeConfig(params="contracts"),
+    "Analyze": AnalyzeConfig(params="contracts", sample_every=2, control_every=5),
+    "Outcome": OutcomeConfig(calendar=load_calendar(), horizons_s=(1, 5, 30)),
 }
-CHAIN: tuple[Any, ...] = (Validate, Book, Pressure, Baseline, Detect, Analyze)
+CHAIN: tuple[Any, ...] = (Validate, Book, Pressure, Baseline, Detect, Analyze, Outcome)
 """In the order of the flow."""
 
 

@@ -13,7 +13,7 @@ from operators.baseline import Baseline
 from operators.detectors.points import points_of
 from operators.model.evaluations import EXECUTION, FAULT, PANE
 from operators.model.items import Control, Evaluations, Findings
-from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS
+from operators.model.streams import EXECUTIONS, GAPS, OUTCOMES, PRESSURE, SIGNALS
 from tests.contracts.chain import (
     CHAIN,
     CONFIGS,
@@ -61,7 +61,7 @@ def pieces_of(kind, seed):
 def test_all_operators_of_the_core_are_in_the_chain():
     found = classes("on_items")
     assert set(found.values()) == set(CHAIN)
-    assert len(found) == 6
+    assert len(found) == 7
     for kind in found.values():
         assert isinstance(kind.STATE_VERSION, int)
         assert {"on_items", "snapshot", "report"} <= set(vars(kind))
@@ -78,6 +78,10 @@ def test_the_common_tape_makes_them_work():
     assert len({one.evidence.detector for one in observed}) >= 3
     streams = {name.partition(" ")[0] for name in expected(CHAIN[5])[0]}
     assert streams >= {EXECUTIONS, GAPS, PRESSURE, SIGNALS, "others"}
+    told_of = [one[1] for name, seen in expected(CHAIN[6])[0].items() if name.startswith(OUTCOMES)
+               for one in seen]  # fmt: skip
+    assert {one.sampled for one in told_of} == {True, False}
+    assert {one.unknown for one in told_of} >= {"", "gap", "retracted"}
 
 
 @EVERY

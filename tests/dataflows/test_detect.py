@@ -33,7 +33,7 @@ TAPE = """\
 4    C A 100.50 40 #2
 --
 """
-STEPS = ("validate", "book", "pressure", "baseline", "detect", "analyze")
+STEPS = ("validate", "book", "pressure", "baseline", "detect", "analyze", "outcome")
 
 
 def test_the_chain_is_linear_in_the_order_of_the_page():

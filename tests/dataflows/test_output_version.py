@@ -9,7 +9,7 @@ from operators.book import Book
 from operators.model.items import Instrument
 from tests.tape import tape
 
-STEPS = {"validate", "book", "pressure", "baseline", "detect", "analyze"}
+STEPS = {"validate", "book", "pressure", "baseline", "detect", "analyze", "outcome"}
 ROWS = tape("10 A B 5000.00 20 #1")
 
 

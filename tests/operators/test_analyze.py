@@ -10,7 +10,7 @@ from operators.analyze import Analyze
 from operators.analyze_config import AnalyzeConfig
 from operators.detect import Detect
 from operators.detect_config import DetectConfig
-from operators.model.items import Definition, Findings, Instrument, Tick
+from operators.model.items import Definition, Evaluations, Findings, Instrument, Sampled, Tick
 from operators.model.signals import Gap, Pressure
 from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS, Message
 from operators.signal_book import REASONS_MAX
@@ -393,7 +393,32 @@ def test_state_messages_are_not_numbered():
 def test_other_items_pass_and_findings_do_not():
     tick = Tick(FEED, ns(1))
     out = through(ESH4, ES, evaluations([pane(1)]), tick)
-    assert out == [ESH4, ES, tick]
+    assert [one for one in out if not isinstance(one, Evaluations)] == [ESH4, ES, tick]
+    (rows,) = [one for one in out if isinstance(one, Evaluations)]
+    assert (rows.rows.size, rows.z, rows.windows) == (1, None, None)
+
+
+def test_signals_and_samples_stand_behind_their_row():
+    config = AnalyzeConfig(sample_every=1, control_every=1)
+    out = through(ESH4, ES, evaluations(market(5, 100)), config=config, detect=SENSITIVE)
+    now, seen, signals, samples = 0, 0, 0, []
+    for item in out:
+        if isinstance(item, Evaluations):
+            now, seen = int(item.rows["ts_event"][-1]), seen + item.rows.size
+        elif isinstance(item, Sampled):
+            assert (item.ts_event, item.feed) == (now, FEED)
+            assert item.probability < 0.6
+            samples.append(item)
+        elif isinstance(item, Message) and item.stream == SIGNALS:
+            assert item.value.ts_event == now
+            signals += 1
+    assert seen == len(market(5, 100))
+    assert signals
+    assert samples
+    none = AnalyzeConfig(sample_every=10**9, control_every=10**9)
+    rest = through(ESH4, ES, evaluations(market(5, 100)), config=none, detect=SENSITIVE)
+    assert not [one for one in rest if isinstance(one, Sampled)]
+    assert messages(rest) == messages(out)
 
 
 # The contract of an operator

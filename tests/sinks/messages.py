@@ -136,7 +136,26 @@ OUTCOME = Outcome(
     probability=0.83,
     markout_ticks=-1.5,
     hit=False,
+    unknown="",
+    sampled=False,
+    kind="sweep",
+    strength="VERY_HIGH",
+    log_odds=1.5856,
+    calibration="uncalibrated",
+    instrument_id=5602,
+    symbol="ESH4",
+    ts_from=TS - 60_000_000_000,
+    price_from_e9=4_810_375_000_000,
+    price_to_e9=4_810_125_000_000,
+    move_ticks=-1.0,
+    half_spread_ticks=0.5,
+    tick_value=12.5,
+    currency="USD",
 )
+UNKNOWN = replace(
+    OUTCOME, markout_ticks=None, hit=None, unknown="gap", price_to_e9=None, move_ticks=None,
+    half_spread_ticks=None,
+)  # fmt: skip
 
 PRESSURE_ES = Pressure(
     root="ES",
