@@ -62,8 +62,6 @@ def test_a_fault_that_loses_nothing(tape, expected, tmp_path, fault, words):  # 
         ran = run(gateway, tmp_path, has_records(expected["records"]))
     same_as_uncut(ran, expected)
     assert ran.summary["streams"]["gaps"] == 0
-    again = summary(tape_of(tmp_path), "--feed", "glbx", "--shards", "4")
-    assert again["signals"] == expected["signals"]
 
 
 @pytest.mark.parametrize("workers", [2, 4])
