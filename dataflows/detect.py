@@ -32,6 +32,7 @@ from operators.baseline_history import HistoryTable
 from operators.book import Book
 from operators.detect import Detect
 from operators.model.errors import ConfigError, IfdError
+from operators.model.streams import Flowing
 from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
@@ -45,6 +46,7 @@ def build(
     *,
     history: HistoryTable | None = None,
     on_baseline: Callable[[HistoryTable], None] | None = None,
+    on_judged: Callable[[Flowing], None] | None = None,
     reports: bool = False,
 ) -> Dataflow:
     """The one chain that live, replay, demo and tests run; only source and sinks differ.
@@ -55,6 +57,7 @@ def build(
         sinks: Step id → sink; each gets everything that leaves the chain.
         history: Baseline to start from.
         on_baseline: Called at the end of the input with the baseline of each shard of this process.
+        on_judged: Called with every item that detectors are given: for whoever measures them.
         reports: Whether operators tell at the end of the input what a summary needs.
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
@@ -86,12 +89,18 @@ def build(
         if on_baseline is not None:
             on_baseline(baseline.export())
 
+    def looked_at(_step: str, keyed: tuple[str, Flowing]) -> None:
+        if on_judged is not None:
+            on_judged(keyed[1])
+
     flow = Dataflow("ifd")
     items = op.input("feed", flow, source)
     items = step("validate", items, Validate, validated, reports=reports)
     items = step("book", items, Book, booked, reports=reports)
     items = step("pressure", items, Pressure, pressed, reports=reports)
     items = step("baseline", items, Baseline, judged, reports=reports, at_end=exported)
+    if on_judged is not None:
+        items = op.inspect("judged", items, looked_at)
     items = step("detect", items, Detect, detected, reports=reports)
     items = step("analyze", items, Analyze, analyzed, reports=reports)
     items = step("outcome", items, Outcome, followed, reports=reports)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("config", "connectors", "dataflows", "examples", "operators", "simulator", "sinks")
+PACKAGES = (
+    "config", "connectors", "dataflows", "evaluation", "examples", "operators", "simulator", "sinks",
+)  # fmt: skip
 
 # Import direction: a package or module, and the prefixes of ours it may import. The longest
 # matching name on the left rules.
@@ -23,6 +25,7 @@ MAY_IMPORT = {
     # The config classes of components, which each component's module holds.
     "config": {"config", "operators", "connectors", "sinks"},
     "simulator": {"simulator", "operators.model", "connectors.databento"},
+    "evaluation": {"evaluation", "operators", "simulator"},
     # Whoever reads the topics has the topics and their schemas alone.
     "examples": {"examples"},
     "dataflows": set(PACKAGES) - {"examples"},

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "relay": "dashboard, REST and WebSocket for what the topics hold",
     "gateway": "a live gateway on this machine: simulated exchange or files, and faults on command",
     "simulate": "write a tape of the simulated exchange as a DBN file",
+    "evaluate": "how well institutions are found on labelled tapes, beside two other engines",
     "alerts": "check the alert policy, try a channel, list what was sent",
     "export": "what the store holds as CSV, JSON, NDJSON or Parquet",
     "check": "print the effective settings and where each comes from",
