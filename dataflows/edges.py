@@ -5,6 +5,7 @@ would make every start of a worker a second longer.
 """
 
 import atexit
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,17 @@ def file_source(settings: Settings, hooks: Hooks) -> DbnFileSource:
     return DbnFileSource([config], hooks)
 
 
+def reads_feeds(settings: Settings) -> bool:
+    """Whether live feeds are read, and no files."""
+    return bool(settings.live.feeds) and not settings.source.paths
+
+
+def load_source(settings: Settings) -> None:
+    """Load what the source needs: the vendor's client takes longer than all else of a start."""
+    if reads_feeds(settings):
+        importlib.import_module("connectors.databento.source")
+
+
 def source_of(
     settings: Settings, hooks: Hooks, life: str = ""
 ) -> FixedPartitionedSource[Keyed, dict[str, Any]]:
@@ -69,9 +81,8 @@ def source_of(
     Raises:
         ConfigError: neither files nor feeds are named, or the key of the feeds is missing.
     """
-    if settings.source.paths or not settings.live.feeds:
+    if not reads_feeds(settings):
         return file_source(settings, hooks)
-    # Loads the vendor's client, which takes longer than all else.
     from connectors.databento.source import LiveParts, LiveSource
 
     calendar = load_calendar()

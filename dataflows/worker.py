@@ -33,9 +33,13 @@ def main() -> None:
     """Load everything, wait for the word, run; the input ends cleanly when the starter is gone."""
     fail_in_one_line()
     from config.settings import load_settings
+    from dataflows.edges import load_source
     from dataflows.warmup import warm_up
 
-    warm_up(load_settings())
+    settings = load_settings()
+    # First: what is loaded by the end of the warming is left alone by the collector.
+    load_source(settings)
+    warm_up(settings)
     _tell(READY)
     word, _, addresses = _line().partition(" ")
     if word != GO:

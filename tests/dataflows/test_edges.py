@@ -2,7 +2,15 @@ import pytest
 
 from config.settings import load_settings
 from connectors.dbn_file import Hooks
-from dataflows.edges import file_source, heard, roots_of, sinks_of, with_broker
+from dataflows.edges import (
+    file_source,
+    heard,
+    load_source,
+    reads_feeds,
+    roots_of,
+    sinks_of,
+    with_broker,
+)
 from dataflows.store import Store
 from operators.model.errors import ConfigError, DeliveryError, FeedError
 from sinks.embedded_broker import EmbeddedBroker
@@ -21,6 +29,18 @@ def settings(**given):
 def test_a_worker_without_files_is_told_so():
     with pytest.raises(ConfigError, match=r"source\.paths: expected at least one DBN file"):
         file_source(settings(), Hooks())
+
+
+def test_files_come_before_feeds_and_only_feeds_need_the_client(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("dataflows.edges.importlib.import_module", loaded.append)
+    feeds = {"live.feeds.glbx.symbols": ["ES.FUT"]}
+    for given in ({"source.paths": ["a.dbn"]}, {"source.paths": ["a.dbn"], **feeds}):
+        load_source(load_settings(given, environ={}))
+    assert not loaded
+    assert reads_feeds(load_settings(feeds, environ={}))
+    load_source(load_settings(feeds, environ={}))
+    assert loaded == ["connectors.databento.source"]
 
 
 def test_a_missing_file_is_named_at_the_start(tmp_path):

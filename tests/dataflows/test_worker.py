@@ -46,7 +46,9 @@ def test_it_gets_ready_and_runs_only_at_the_word(pipe, monkeypatch, capsys, line
     ran = []
     monkeypatch.setattr(worker.sys, "argv", ["w", "m:flow"])
     monkeypatch.setattr(worker, "fail_in_one_line", lambda: None)
-    monkeypatch.setattr("dataflows.warmup.warm_up", lambda _settings: None)
+    loaded = []
+    monkeypatch.setattr("dataflows.edges.load_source", lambda _settings: loaded.append("source"))
+    monkeypatch.setattr("dataflows.warmup.warm_up", lambda _settings: loaded.append("kernels"))
     monkeypatch.setattr(worker, "_stop_when_alone", lambda: None)
     monkeypatch.setattr(
         worker.runpy, "run_module", lambda name, **_: ran.append((name, list(worker.sys.argv)))
@@ -55,6 +57,7 @@ def test_it_gets_ready_and_runs_only_at_the_word(pipe, monkeypatch, capsys, line
     pipe.close()
     worker.main()
     assert capsys.readouterr().out == "ifd-worker: ready\n"
+    assert loaded == ["source", "kernels"]
     assert ran == ([] if argv is None else [("bytewax.run", argv)])
 
 
