@@ -184,6 +184,9 @@ def test_a_stream_longer_than_a_fetch_is_whole(store):
 def test_marks_of_outcomes(store):
     store.put([an_outcome("ES", 1, hit=True), an_outcome("ES", 2, horizon_s=300, probability=0.5)])
     assert list(store.marks()) == [(60, 0.83, True), (300, 0.5, False)]
+    unknown = an_outcome("ES", 3, hit=None, markout_ticks=None, unknown="gap")
+    store.put([unknown, an_outcome("ES", 4, sampled=True, signal_id="")])
+    assert list(store.marks()) == [(60, 0.83, True), (300, 0.5, False)]
 
 
 def test_old_messages_are_forgotten_in_small_steps_and_of_one_stream(store):

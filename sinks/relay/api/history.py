@@ -11,7 +11,7 @@ from sinks.relay.api.openapi import problems
 from sinks.relay.api.ports import Api, History
 from sinks.relay.api.problems import Problem, shown
 from sinks.relay.api.queries import EventQuery, NoQuery, PageQuery, SignalQuery
-from sinks.relay.api.reliability import ReliabilityBin, reliability
+from sinks.relay.api.reliability import HorizonAccuracy, ReliabilityBin, accuracy, reliability
 from sinks.relay.api.rows import page_of, rows_response
 
 SignalId = Annotated[str, Path(pattern="^[0-9A-Za-z_-]{1,64}$", description="Names a signal.")]
@@ -24,6 +24,13 @@ class Reliability(BaseModel):
     """Outcomes counted."""
     text: str
     bins: list[ReliabilityBin]
+
+
+class Accuracy(BaseModel):
+    """What the market did after signals, and after points that made none; by horizon."""
+
+    text: str
+    horizons: list[HorizonAccuracy]
 
 
 class Alerts(BaseModel):
@@ -40,10 +47,11 @@ def history_routes(api: Api) -> APIRouter:
     for stream, text in (
         (EXECUTIONS, "Notable aggressor orders and whom they met"),
         (GAPS, "Where data is missing or wrong, or whole again"),
-        (OUTCOMES, "What the market did after a signal; none until outcomes are measured"),
+        (OUTCOMES, "What the market did after signals, and after points that made none"),
     ):
         _add_events(router, api, stream, text)
     _add_reliability(router, api)
+    _add_accuracy(router, api)
     _add_alerts(router, api)
     return router
 
@@ -103,6 +111,18 @@ def _add_reliability(router: APIRouter, api: Api) -> None:
             count=count,
             text=f"{count} outcome{'s' * (count != 1)}" if count else "no outcomes yet",
             bins=bins,
+        )
+
+
+def _add_accuracy(router: APIRouter, api: Api) -> None:
+    @router.get("/accuracy")
+    async def accuracy_of(_query: Annotated[NoQuery, Query()]) -> Accuracy:
+        """Markouts, hits, Brier score, calibration, drift, beside controls; a simulation."""
+        horizons = await api.reading.read(lambda s: accuracy(s.measured()))
+        count = sum(one.score.count for one in horizons)
+        return Accuracy(
+            text=f"{count} outcomes of signals are known" if count else "no outcomes yet",
+            horizons=horizons,
         )
 
 

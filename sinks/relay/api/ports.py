@@ -40,7 +40,10 @@ class History(Protocol):
         """Every revision of a signal, oldest first; none if there is no such signal."""
 
     def outcomes(self) -> Iterable[tuple[int, float, bool]]:
-        """(horizon_s, probability, hit) of every outcome."""
+        """(horizon_s, probability, hit) of every signal's outcome that is known."""
+
+    def measured(self) -> Iterable[Mapping[str, Any]]:
+        """Every outcome as its topic has it, unknown and sampled ones among them."""
 
     def alerts(
         self, after: str | None, limit: int

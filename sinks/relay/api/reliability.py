@@ -1,13 +1,16 @@
-"""Reliability: of the signals that said p, how many were right. Pure."""
+"""Reliability: of the signals that said p, how many were right, and what followed them. Pure."""
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-BINS: Final = 10
-Z_95: Final = 1.959964
-"""Normal quantile of a two-sided 95 % interval."""
+from operators.model.accuracy import BINS, Drift, Score, Tally, wilson
+from operators.model.following import Followed, follow
+from operators.model.ranks import Ranks
+
+DRIFT_OUTCOMES: Final = 250
+DRIFT_ECE_MAX: Final = 0.05
+"""As the defaults of the step `outcome`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +32,6 @@ class ReliabilityBin:
     hit_ratio_high: float
 
 
-def wilson(hits: int, count: int, z: float = Z_95) -> tuple[float, float]:
-    """Interval of a share, from `hits` of `count`; (0, 1) of none.
-
-    References:
-        Wilson 1927, Probable inference, the law of succession, and statistical inference.
-    """
-    if count == 0:
-        return 0.0, 1.0
-    share, z2 = hits / count, z * z
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = z / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def reliability(outcomes: Iterable[tuple[int, float, bool]]) -> list[ReliabilityBin]:
     """Non-empty bins by horizon, then probability, of (horizon_s, probability, hit)."""
     sums: dict[tuple[int, int], tuple[int, int, float]] = {}
@@ -51,6 +40,50 @@ def reliability(outcomes: Iterable[tuple[int, float, bool]]) -> list[Reliability
         count, hits, total = sums.get(key, (0, 0, 0.0))
         sums[key] = (count + 1, hits + bool(hit), total + probability)
     return [_bin(horizon_s, number, *sums[horizon_s, number]) for horizon_s, number in sorted(sums)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HorizonAccuracy:
+    """How signals did at one horizon, beside points that made none."""
+
+    score: Score
+    rank_coefficient: float | None
+    """Of stated probability and markout within half hours of the day, signals and points that made
+    none together: above 0 where more was stated more followed."""
+    followed: Followed | None
+    """What trading each signal would have made: a simulation. None at the first horizon."""
+
+
+def accuracy(outcomes: Iterable[Mapping[str, Any]]) -> list[HorizonAccuracy]:
+    """By horizon, of outcomes as their topic has them."""
+    tallies: dict[int, Tally] = {}
+    ranks: dict[int, Ranks] = {}
+    kept = []
+    for one in outcomes:
+        horizon_s, markout = one["horizon_s"], one["markout_ticks"]
+        tally = tallies.setdefault(horizon_s, Tally(Drift(DRIFT_OUTCOMES)))
+        tally.add(
+            probability=one["probability"],
+            kind=one["kind"],
+            sampled=one["sampled"],
+            markout_ticks=markout,
+            unknown=one["unknown"],
+            calibration=one["calibration"],
+        )
+        if markout is not None:
+            of_horizon = ranks.setdefault(horizon_s, Ranks())
+            of_horizon.add(int(one["ts_from"]), one["probability"], markout)
+        if not one["sampled"]:
+            kept.append(one)
+    first = min(tallies, default=0)
+    return [
+        HorizonAccuracy(
+            score=tallies[horizon_s].score(horizon_s, DRIFT_ECE_MAX),
+            rank_coefficient=ranks[horizon_s].coefficient() if horizon_s in ranks else None,
+            followed=None if horizon_s == first else follow(kept, enter_s=first, leave_s=horizon_s),
+        )
+        for horizon_s in sorted(tallies)
+    ]
 
 
 def _bin(horizon_s: int, number: int, count: int, hits: int, total: float) -> ReliabilityBin:

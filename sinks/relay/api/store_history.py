@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from operators.model.streams import SIGNALS
+import orjson
+
+from operators.model.streams import OUTCOMES, SIGNALS
 from sinks.filters import FilterError, parse_filter
 from sinks.published import Published
 from sinks.relay.api.ports import Page, Words
@@ -43,9 +45,15 @@ class StoreHistory:
             return store.signal(signal_id)
 
     def outcomes(self) -> Iterable[tuple[int, float, bool]]:
-        """(horizon_s, probability, hit) of every outcome."""
+        """(horizon_s, probability, hit) of every signal's outcome that is known."""
         with self._opened() as store:
             return list(store.marks())
+
+    def measured(self) -> Iterator[Mapping[str, Any]]:
+        """Every outcome as its topic has it, one after the other: there may be many."""
+        with self._opened() as store:
+            for message in store.stream(OUTCOMES):
+                yield orjson.loads(message.value)
 
     def alerts(
         self, after: str | None, limit: int

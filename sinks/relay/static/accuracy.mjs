@@ -12,36 +12,32 @@ export function byHorizon(bins) {
   return found;
 }
 
-/** Mean markout in ticks by horizon with its 95 % interval, of outcomes: each signal once a horizon. */
-export function markoutOf(outcomes) {
-  const newest = new Map();
-  for (const one of outcomes) {
-    const key = `${one.signal_id}/${one.horizon_s}`;
-    const held = newest.get(key);
-    if (!held || one.revision >= held.revision) newest.set(key, one);
-  }
-  const sums = new Map();
-  for (const one of newest.values()) {
-    const sum = sums.get(one.horizon_s) ?? { n: 0, total: 0, squares: 0, hits: 0 };
-    sum.n += 1;
-    sum.total += one.markout_ticks;
-    sum.squares += one.markout_ticks ** 2;
-    sum.hits += one.hit ? 1 : 0;
-    sums.set(one.horizon_s, sum);
-  }
-  return [...sums.entries()]
-    .sort((a, b) => a[0] - b[0])
-    .map(([horizon, { n, total, squares, hits }]) => {
-      const mean = total / n;
-      const variance = n > 1 ? Math.max(0, (squares - n * mean * mean) / (n - 1)) : null;
-      const half = variance === null ? null : Z_95 * Math.sqrt(variance / n);
+/** Mean markout in ticks by horizon with its 95 % interval, of the horizons of /v1/accuracy where
+ * any is known; beside it the mean of seconds without a signal. */
+export function markoutOf(horizons) {
+  return horizons
+    .map(({ score }) => score)
+    .filter((score) => score.count > 0)
+    .map((score) => {
+      const mean = score.markout_mean_ticks;
+      const half = score.markout_error_ticks === null ? null : Z_95 * score.markout_error_ticks;
       return {
-        horizon,
+        horizon: score.horizon_s,
         mean,
         low: half === null ? null : mean - half,
         high: half === null ? null : mean + half,
-        count: n,
-        hitRatio: hits / n,
+        control: score.control_markout_mean_ticks,
+        count: score.count,
+        hitRatio: score.hit_ratio,
       };
     });
+}
+
+/** How many outcomes of signals are not known, by reason, over all horizons; samples apart. */
+export function unknownOf(horizons) {
+  const found = new Map();
+  for (const { score } of horizons)
+    for (const [why, count] of Object.entries(score.unknown))
+      if (why !== "sampled") found.set(why, (found.get(why) ?? 0) + count);
+  return found;
 }

@@ -1,12 +1,11 @@
 /** What became of signals, once that is measured: reliability and markout, from history. */
 
-import { byHorizon, markoutOf } from "./accuracy.mjs";
+import { byHorizon, markoutOf, unknownOf } from "./accuracy.mjs";
 import { colour, el } from "./dom.mjs";
 import { count, duration, percent, signed } from "./format.mjs";
 import { Plot, whiskers } from "./plots.mjs";
 
 const ASK_AGAIN_MS = 60_000;
-const OUTCOMES_ASKED = 1_000;
 /** Ends of intervals: they reach the scale, whiskers draw them. */
 const UNDRAWN = { stroke: "transparent", points: { show: false } };
 
@@ -105,10 +104,11 @@ export class Outcomes {
   }
 
   drawMarkout() {
-    this.read("markout", `/v1/outcomes?limit=${OUTCOMES_ASKED}`);
+    this.read("markout", "/v1/accuracy");
     const { value, error } = this.found.markout ?? {};
     const view = this.markout;
-    const points = markoutOf((value?.items ?? []).map((row) => row.data));
+    const horizons = value?.horizons ?? [];
+    const points = markoutOf(horizons);
     if (!points.length) {
       delete this.plots.markout;
       view.replaceChildren(
@@ -118,30 +118,27 @@ export class Outcomes {
           error
             ? `History cannot be read: ${error}`
             : value
-              ? "No outcomes yet. Once they are measured, this shows how the price went on after signals, in ticks and in their direction."
+              ? `No outcomes yet${unknownText(horizons)}. Once they are measured, this shows how the price went on after signals, in ticks and in their direction.`
               : "Asking…",
         ),
       );
       return;
     }
-    if (!this.plots.markout) this.makeMarkout(view, points);
+    if (!this.plots.markout) this.makeMarkout(view);
+    this.told.textContent = toldOf(points, horizons);
     this.plots.markout.set([
       points.map((p) => Math.log10(p.horizon)),
       points.map((p) => p.mean),
       points.map((p) => p.low),
       points.map((p) => p.high),
+      points.map((p) => p.control),
     ]);
   }
 
-  makeMarkout(view, points) {
+  makeMarkout(view) {
     const place = el("div.plot");
-    const told = points
-      .map(
-        (p) =>
-          `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`,
-      )
-      .join(" · ");
-    view.replaceChildren(el("p", {}, told), place);
+    this.told = el("p");
+    view.replaceChildren(this.told, place);
     const at = (value) => duration(10 ** value);
     this.plots.markout = new Plot(place, 150, () => ({
       scales: { x: { time: false }, y: { range: (_, low, high) => withZero(low, high) } },
@@ -154,10 +151,31 @@ export class Outcomes {
         { stroke: colour("buy"), width: 2, points: { show: true, size: 7 } },
         UNDRAWN,
         UNDRAWN,
+        { stroke: colour("dim"), dash: [4, 4], points: { show: false } },
       ],
       hooks: { draw: [whiskers(2, 3, () => colour("buy"))] },
     }));
   }
+}
+
+/** The figures under the curve; what following signals would have made is a simulation and says so. */
+function toldOf(points, horizons) {
+  const curve = points.map(
+    (p) =>
+      `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`,
+  );
+  const made = horizons.at(-1).followed;
+  const simulated = made?.trades
+    ? [
+        `Simulation (one contract a signal, in after ${duration(made.enter_s)}, out after ${duration(made.leave_s)}, spread and fees paid): ${signed(made.mean_ticks, 1)} ticks a trade of ${count(made.trades)}`,
+      ]
+    : [];
+  return [...curve, ...simulated].join(" · ") + unknownText(horizons);
+}
+
+function unknownText(horizons) {
+  const unknown = [...unknownOf(horizons)].map(([why, n]) => `${count(n)} ${why}`);
+  return unknown.length ? ` (not known: ${unknown.join(", ")})` : "";
 }
 
 /** A range around what is drawn that shows where zero is. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const STATIC = "../../../sinks/relay/static/";
-const { markoutOf, byHorizon } = await import(`${STATIC}accuracy.mjs`);
+const { markoutOf, unknownOf, byHorizon } = await import(`${STATIC}accuracy.mjs`);
 const { Feeds } = await import(`${STATIC}feeds.mjs`);
 const { parseFilter } = await import(`${STATIC}filter.mjs`);
 const format = await import(`${STATIC}format.mjs`);
@@ -313,29 +313,35 @@ test("parts of the log-odds follow each other and end at the sum", () => {
   assert.equal(partsOf({ ...given, log_odds: 1.3 }).isWhole, false);
 });
 
-test("markouts count each signal once a horizon, with its last revision", () => {
-  const one = (signal_id, revision, horizon_s, markout_ticks, hit) => ({
-    signal_id,
-    revision,
-    horizon_s,
-    markout_ticks,
-    hit,
+test("markouts are told where any is known, and what is not known by reason", () => {
+  const at = (horizon_s, count, markout_error_ticks, unknown = {}) => ({
+    score: {
+      horizon_s,
+      count,
+      hit_ratio: count ? 0.5 : null,
+      markout_mean_ticks: count ? 1 : null,
+      markout_error_ticks,
+      control_markout_mean_ticks: -0.5,
+      unknown,
+    },
   });
-  const found = markoutOf([
-    one("a", 1, 60, 9, true),
-    one("a", 2, 60, 1, true),
-    one("b", 1, 60, -1, false),
-    one("a", 2, 300, 4, true),
-  ]);
+  const horizons = [
+    at(60, 2, 0.5, { gap: 1, sampled: 9 }),
+    at(300, 1, null, { gap: 2, stale: 1 }),
+    at(900, 0, null),
+  ];
+  const found = markoutOf(horizons);
   assert.deepEqual(
-    found.map(({ horizon, mean, count, hitRatio }) => [horizon, mean, count, hitRatio]),
+    found.map(({ horizon, mean, control, count, low }) => [horizon, mean, control, count, low]),
     [
-      [60, 0, 2, 0.5],
-      [300, 4, 1, 1],
+      [60, 1, -0.5, 2, 1 - 1.959964 * 0.5],
+      [300, 1, -0.5, 1, null],
     ],
   );
-  assert.ok(Math.abs(found[0].high - 1.959964) < 1e-6);
-  assert.equal(found[1].low, null);
+  assert.deepEqual([...unknownOf(horizons)], [
+    ["gap", 3],
+    ["stale", 1],
+  ]);
   assert.deepEqual(
     [...byHorizon([{ horizon_s: 60 }, { horizon_s: 300 }, { horizon_s: 60 }]).keys()],
     [60, 300],

@@ -1,15 +1,16 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from operators.model.streams import OUTCOMES
+from operators.model.streams import OUTCOMES, Message
 from sinks.relay.api.config import HttpConfig
-from tests.sinks.messages import EXAMPLES
+from tests.sinks.messages import EXAMPLES, OUTCOME, UNKNOWN
 from tests.sinks.relay.api.asking import ask, client, problem
 from tests.sinks.relay.api.world import World, filled, signals
 
 HISTORY = ["/v1/signals", "/v1/signals/x", "/v1/executions", "/v1/gaps", "/v1/outcomes",
-           "/v1/reliability", "/v1/alerts"]  # fmt: skip
+           "/v1/reliability", "/v1/accuracy", "/v1/alerts"]  # fmt: skip
 
 
 def test_pages_hold_every_row_once_while_more_arrive():
@@ -49,6 +50,26 @@ def test_reliability_follows_from_the_outcomes():
     assert (body["count"], body["text"]) == (1, "1 outcome")
     assert body["bins"][0]["hit_ratio"] == 0.0
     assert 0 < body["bins"][0]["hit_ratio_high"] < 1
+
+
+def test_accuracy_tells_horizons_apart_and_what_is_not_known():
+    world = World()
+    assert ask(world.app(), "/v1/accuracy").json() == {"text": "no outcomes yet", "horizons": []}
+    told = [
+        replace(OUTCOME, horizon_s=horizon_s, signal_id=f"s{n}", move_ticks=2.0 * horizon_s)
+        for n in range(3)
+        for horizon_s in (1, 60)
+    ]
+    told += [UNKNOWN, replace(OUTCOME, sampled=True, signal_id="", kind="control")]
+    world.publish(*(Message(OUTCOMES, "ES", n + 1, value) for n, value in enumerate(told)))
+    body = ask(world.app(), "/v1/accuracy").json()
+    first, last = body["horizons"]
+    assert body["text"] == "6 outcomes of signals are known"
+    assert (first["score"]["horizon_s"], first["score"]["count"], first["followed"]) == (1, 3, None)
+    assert last["score"]["unknown"] == {"gap": 1}
+    assert last["score"]["control_count"] == 1
+    assert last["followed"]["trades"] == 3
+    assert last["followed"]["text"].startswith("simulation")
 
 
 @pytest.mark.parametrize("route", HISTORY)

@@ -6,8 +6,8 @@ from tests.sinks.relay.api.world import filled
 ROUTES = [
     "/v1/version", "/v1/signals", "/v1/signals/ES-1", "/v1/executions", "/v1/gaps",
     "/v1/outcomes", "/v1/pressure", "/v1/pressure/ES", "/v1/baselines/ES", "/v1/reliability",
-    "/v1/feeds", "/v1/stats/latency", "/v1/alerts", "/v1/roots", "/v1/symbols", "/healthz",
-    "/readyz", "/openapi.json", "/asyncapi.json", "/",
+    "/v1/accuracy", "/v1/feeds", "/v1/stats/latency", "/v1/alerts", "/v1/roots", "/v1/symbols",
+    "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/",
 ]  # fmt: skip
 
 

@@ -39,6 +39,8 @@ def test_every_stream_a_signals_life_and_outcomes(history):
     assert [one.seq for one in history.revisions("NQ-3")] == [3]
     assert list(history.revisions("nobody")) == []
     ((horizon_s, probability, hit),) = history.outcomes()
+    (measured,) = history.measured()
+    assert (measured["horizon_s"], measured["unknown"]) == (60, "")
     assert (horizon_s > 0, 0 <= probability <= 1, hit in (0, 1)) == (True, True, True)
     assert history.alerts(None, 5) == ([], None)
 

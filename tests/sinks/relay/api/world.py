@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+import orjson
+
 from operators.model.streams import (
     EXECUTIONS,
     GAPS,
@@ -63,6 +65,9 @@ class MemoryStore:
 
     def outcomes(self):
         return [(60, 0.83, False) for one in self.rows if one.stream == OUTCOMES]
+
+    def measured(self):
+        return [orjson.loads(one.value) for one in self.rows if one.stream == OUTCOMES]
 
     def alerts(self, after, limit):
         return self.alert_rows[:limit], None
