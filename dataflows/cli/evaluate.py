@@ -152,9 +152,11 @@ def _report_of_seeds(simulated: "Simulated", folder: Path, shown: "Stages") -> d
     shown.begin("labelled tapes", len(markets))
     cases, quality = [], simulated.remarks()
     for number, (seed, regime) in enumerate(markets):
-        on_ratio = _within(shown, number, len(markets))
-        tape = simulated_tape(simulated, seed, regime, folder, on_ratio)
-        cases.append(_case(tape, pasts[form_of(seed)], quality))
+        # Simulating a tape takes about as long as evaluating it.
+        made = _within(shown, number, 0.5, len(markets))
+        tape = simulated_tape(simulated, seed, regime, folder, made)
+        judged = _within(shown, number + 0.5, 0.5, len(markets))
+        cases.append(_case(tape, pasts[form_of(seed)], quality, judged))
         tape.path.unlink()
         shown.advance_to(number + 1, len(markets))
     about = {
@@ -187,7 +189,8 @@ def _report_of_tapes(arguments: argparse.Namespace, shown: "Stages") -> dict[str
     cases = []
     for number, tape in enumerate(tapes):
         try:
-            cases.append(_case(tape, past, quality))
+            on_ratio = _within(shown, number, 1.0, len(tapes))
+            cases.append(_case(tape, past, quality, on_ratio))
         except ConfigError as error:
             if len(tapes) == 1:
                 raise
@@ -207,13 +210,17 @@ def _baseline(path: str | None) -> Any:
     return load_baseline(Path(path))
 
 
-def _case(tape: "Tape", past: "Past", quality: list[str]) -> "Case":
+def _case(
+    tape: "Tape", past: "Past", quality: list[str], on_ratio: Callable[[float], None]
+) -> "Case":
     """One tape through all engines; what limits its figures is added to `quality`."""
-    from dataflows.evaluation import hear
+    from connectors.dbn_file import Hooks
+    from dataflows.evaluation import hear, share_done
     from evaluation.cases import Case
     from evaluation.labels import events_of
 
-    found = hear(tape.path, past)
+    hooks = Hooks(on_progress=lambda progress: on_ratio(share_done(progress)))
+    found = hear(tape.path, past, hooks)
     if not found.facts.roots:
         raise ConfigError(f"{tape.name}: expected trades, found none")
     events = events_of(tape.labels, found.facts, tape.name)
@@ -251,11 +258,11 @@ def _report(cases: "list[Case]", about: dict[str, Any], quality: list[str]) -> d
     return report(cases, SPECS, {**about, **version}, list(dict.fromkeys(quality)))
 
 
-def _within(shown: "Stages", done: int, total: int) -> Callable[[float], None]:
-    """Progress of one part, the simulating of which is about half."""
+def _within(shown: "Stages", done: float, part: float, total: int) -> Callable[[float], None]:
+    """Progress within a part of a stage that begins at `done`."""
 
     def on_ratio(ratio: float) -> None:
-        shown.advance_to(done + ratio / 2, total)
+        shown.advance_to(done + part * ratio, total)
 
     return on_ratio
 
