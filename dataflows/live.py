@@ -5,6 +5,7 @@ a cluster nothing is lost, since everything it knows is in the recovery store; w
 read again. So the supervisor holds nothing itself and may be killed as well.
 """
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -75,6 +76,7 @@ class Live:
         self._cluster: Cluster | None = None
         self._next: Cluster | None = None
         self._due_s = 0.0
+        """When the next may take over; endless for one that stands by."""
         self._began_s = time.monotonic()
         self._was_at_work = False
         self._is_at_work = False
@@ -119,6 +121,8 @@ class Live:
             self._is_at_work = self._was_at_work = True
             self._tell("at work")
             note(f"{self._said(cluster.processes)} at work after {self._elapsed_s():.1f} s")
+            if self._settings.cluster.standby and self._next is None:
+                self._next, self._due_s = self._start(self._settings, self._processes), math.inf
         return None
 
     def _advance(self) -> int | None:
@@ -159,8 +163,9 @@ class Live:
         fall = coming.fall()
         self._next = None
         if self._cluster is not None:
-            note(f"{fall.reason} before it was ready: nothing has been changed")
-            self._processes = self._cluster.processes
+            if self._due_s < math.inf:
+                note(f"{fall.reason} before it was ready: nothing has been changed")
+                self._processes = self._cluster.processes
             return None
         if fall.code == EXIT_USER and not self._was_at_work:
             return EXIT_USER

@@ -267,6 +267,41 @@ def test_a_second_change_takes_the_place_of_the_first(run):
     assert one.clusters[-1].processes == 4
 
 
+def test_those_that_stand_by_take_over_only_when_one_has_died(run):
+    one = run(cluster__standby=True, cluster__backoff_first_s=0.5)
+    one.now[0] += 3_600
+    one.steps()
+    first, second = one.clusters
+    assert (first.let_go_count, second.let_go_count, first.stops) == (1, 0, 0)
+    first.codes[1] = -9
+    one.steps()
+    assert second.let_go_count == 0
+    one.now[0] += 0.5
+    one.steps()
+    assert second.let_go_count == 1
+    assert len(one.clusters) == 3
+    one.asked.stop.set()
+    assert one.steps() == 0
+    assert one.clusters[2].stops == 1
+
+
+def test_those_that_stand_by_make_way_for_a_change_and_may_die(run, capsys):
+    one = run(cluster__standby=True)
+    one.steps()
+    one.clusters[1].codes[0] = -9
+    one.steps()
+    assert one.clusters[0].stops == 0
+    assert "nothing has been changed" not in capsys.readouterr().err
+    again = run(cluster__standby=True)
+    again.steps()
+    again.lock.wanted = 3
+    again.asked.change.set()
+    again.steps(5)
+    assert [cluster.processes for cluster in again.clusters] == [2, 2, 3, 3]
+    assert [cluster.let_go_count for cluster in again.clusters] == [1, 0, 1, 0]
+    assert again.clusters[1].stops == 1
+
+
 def test_a_stop_while_nothing_works_yet_is_clean(run):
     one = run()
     one.clusters[0].ready = False
