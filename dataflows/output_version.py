@@ -16,9 +16,16 @@ from operators.detect import Detect
 from operators.detectors.absorption import Absorption
 from operators.detectors.large_aggressor import LargeAggressor
 from operators.detectors.native_iceberg import NativeIceberg
+from operators.detectors.order_flow import OrderFlow
+from operators.detectors.quote_churn import QuoteChurn
+from operators.detectors.roll import Roll
 from operators.detectors.signed_pressure import SignedPressure
+from operators.detectors.slicing import Slicing
+from operators.detectors.spoof_like import SpoofLike
 from operators.detectors.stop_run import StopRun
 from operators.detectors.sweep import Sweep
+from operators.detectors.synthetic_iceberg import SyntheticIceberg
+from operators.detectors.two_sided import TwoSided
 from operators.outcome import Outcome
 from operators.pressure import Pressure
 from operators.validate import Validate
@@ -37,6 +44,7 @@ _PARTLY: Final[Mapping[str, Any]] = {"detect": Detect, "analyze": Analyze, "outc
 """Steps that know what goes on of theirs: `carried`."""
 _DETECTORS: Final[tuple[Any, ...]] = (
     *(Sweep, LargeAggressor, NativeIceberg, StopRun, SignedPressure, Absorption),
+    *(OrderFlow, Slicing, SyntheticIceberg, SpoofLike, QuoteChurn, TwoSided, Roll),
 )
 ANEW: Final = "anew"
 """Key in a source's state: ids of instruments whose books were not taken over."""

@@ -61,7 +61,7 @@ class Baseline:
         (Davison and Hinkley 1997, section 4.2).
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(
         self,

@@ -41,12 +41,15 @@ _W5, _W30, _W60, _W300 = (WINDOWS_S.index(s) for s in (5, 30, 60, 300))
 _BUY, _SELL = WINDOW_SUMS.index("buy"), WINDOW_SUMS.index("sell")
 _STOP_BUY, _STOP_SELL = WINDOW_SUMS.index("stop_buy"), WINDOW_SUMS.index("stop_sell")
 _CANCEL_BID, _CANCEL_ASK = WINDOW_SUMS.index("cancel_bid"), WINDOW_SUMS.index("cancel_ask")
+_FLASH_BID, _FLASH_ASK = WINDOW_SUMS.index("flash_bid"), WINDOW_SUMS.index("flash_ask")
 _OFI = WINDOW_SUMS.index("ofi_10")
 _ABSORPTION = JUDGED.index("absorption_60")
 _SIZE = JUDGED.index("size")
 assert JUDGED[:4] == tuple(f"pressure_{WINDOWS_S[w]}" for w in _PRESSURE)
 assert JUDGED[4:7] == ("ofi_30", "ofi_300", "absorption_60")
-assert JUDGED[JUDGED_SIGNED:] == ("volume_60", "stops_5", "cancel_60", "size", "hidden")
+assert JUDGED[JUDGED_SIGNED:] == (
+    *("volume_60", "stops_5", "cancel_60", "flash_5", "size", "hidden"),
+)
 
 
 class Limits(NamedTuple):
@@ -160,6 +163,7 @@ def measure_pane(sums, pseudo_size, values):  # type: ignore[no-untyped-def]
     values[7] = sums[_W60, _BUY] + sums[_W60, _SELL]
     values[8] = sums[_W5, _STOP_BUY] + sums[_W5, _STOP_SELL]
     values[9] = sums[_W60, _CANCEL_BID] + sums[_W60, _CANCEL_ASK]
+    values[10] = max(sums[_W5, _FLASH_BID], sums[_W5, _FLASH_ASK])
 
 
 @inlined

@@ -64,7 +64,7 @@ class Book:
     known by then. An instrument that comes later and was not named starts with an empty book, as
     one newly listed would.
 
-    State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 900 per
+    State: 32 bytes per resting order at 25–50 % fill of the table, 24 per level, about 2,000 per
     instrument; in a snapshot 24 per order. Of gaps, the instruments that are still to come. An
     instrument without an `Instrument` item before its
     first record becomes a root of its own.
@@ -73,7 +73,7 @@ class Book:
         Databento, `mbo` schema; facts on events in `docs/semantics.md`.
     """
 
-    STATE_VERSION: ClassVar[int] = 3
+    STATE_VERSION: ClassVar[int] = 4
 
     def __init__(self, config: BookConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config

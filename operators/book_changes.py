@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from operators.book_echo import came, went
 from operators.book_event import settle_fill
 from operators.book_head import EVAL, INSTRUMENT, ORDER, SIDE
 from operators.book_levels import change
@@ -84,6 +85,21 @@ def _put(book: Any, slot: np.int64, place: np.int64, row: Any, live: bool) -> No
     depth = _level(book, slot, ask, _key(ask, row.price), size, np.int64(1))
     if live:
         _near(book, slot, ask, depth, size)
+        if depth < NEAR_LEVELS:
+            came(book, 2 * slot + ask, order, row.ts_event)
+
+
+@inlined
+def _flash(
+    book: Any, slot: np.int64, ask: np.int64, order: Any, size: np.int64, ts: np.int64
+) -> None:
+    """Count withdrawn contracts of an order that was large and did not stay."""
+    if went(book, 2 * slot + ask, order, ts):
+        pane = EVAL(book.panes, slot)
+        if ask:
+            pane.flash_ask += size
+        else:
+            pane.flash_bid += size
 
 
 @kernel
@@ -124,7 +140,9 @@ def cancel_order(book: Any, slot: np.int64, row: Any, live: bool) -> None:
             fault(book, slot, _CANCEL_TOO_LARGE, row.ts_event, np.bool_(True))
         size = shown
     if filled:
-        settle_fill(book, instrument, EVAL(book.panes, slot), order, shown - size)
+        settle_fill(book, slot, order, shown - size, row.ts_event)
+    elif live:
+        _flash(book, slot, ask, order, size, row.ts_event)
     if size == shown:
         depth = _take(book, slot, place)
     else:
@@ -148,7 +166,7 @@ def modify_order(book: Any, slot: np.int64, row: Any, live: bool) -> None:
     shown = np.int64(order.size)
     count = live and order.filled == 0
     if order.filled > 0:
-        settle_fill(book, instrument, EVAL(book.panes, slot), order, size)
+        settle_fill(book, slot, order, size, row.ts_event)
     old_ask = np.int64(order.owner & ASK_BIT)
     ask = np.int64(row.side == ASK)
     if order.price == row.price and old_ask == ask:
@@ -157,6 +175,8 @@ def modify_order(book: Any, slot: np.int64, row: Any, live: bool) -> None:
         if count:
             _near(book, slot, ask, depth, -shown)
     else:
+        if count:
+            _flash(book, slot, old_ask, order, shown, row.ts_event)
         depth = _level(book, slot, old_ask, _key(old_ask, order.price), -shown, np.int64(-1))
         if count:
             _near(book, slot, old_ask, depth, -shown)

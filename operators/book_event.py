@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from operators.book_echo import filled_out
 from operators.book_head import (
     AGGRESSOR,
     AGGRESSORS_MAX,
@@ -172,9 +173,11 @@ def add_fill(book: Any, instrument: Any, row: Any) -> None:
     fill.price = row.price
     fill.size = row.size
     fill.hidden = 0
+    fill.whole = 0
+    fill.follows = 0
     if known:
-        fill.hidden_total = order.hidden
         fill.refills = (order.owner & REFILL_MASK) // REFILL_ONE
+        fill.hidden_total = order.hidden if fill.refills > 0 else 0
         fill.side = -1 if order.owner & ASK_BIT else 1
     else:
         fill.hidden_total = 0
@@ -185,19 +188,27 @@ def add_fill(book: Any, instrument: Any, row: Any) -> None:
 
 
 @kernel
-def settle_fill(book: Any, instrument: Any, pane: Any, order: Any, shown: np.int64) -> None:
+def settle_fill(book: Any, slot: np.int64, order: Any, shown: np.int64, ts: np.int64) -> None:
     """The exchange restated a filled order: `shown` contracts remain displayed, 0 if it is gone.
 
     More than displayed before minus filled means that hidden contracts came to light: a refill,
     or, where fills exceeded what was shown and nothing remains, a last hidden part. Both count.
     """
-    hidden = shown - (np.int64(order.size) - np.int64(order.filled))
+    filled = np.int64(order.filled)
+    hidden = shown - (np.int64(order.size) - filled)
     order.filled = 0
+    instrument = INSTRUMENT(book.instruments, slot)
+    pane = EVAL(book.panes, slot)
     buffer = instrument.event
-    if hidden <= 0 or aggressor_index(book, buffer, order.order_id) >= 0:
-        return
     refills = np.int64(order.owner) & REFILL_MASK
+    if hidden <= 0 or aggressor_index(book, buffer, order.order_id) >= 0:
+        if refills == 0:
+            order.hidden = min(np.int64(order.hidden) + filled, _U32_MAX)
+            if shown == 0 and hidden == 0:
+                _fill_out(book, slot, buffer, order, ts)
+        return
     if refills == 0:
+        order.hidden = 0
         book.iceberg_orders += 1
     if refills != REFILL_MASK:
         order.owner += np.uint32(REFILL_ONE)
@@ -210,6 +221,21 @@ def settle_fill(book: Any, instrument: Any, pane: Any, order: Any, shown: np.int
         pane.hidden_bid += hidden
     if buffer >= 0:
         _note_hidden(book, buffer, order, hidden)
+
+
+@kernel
+def _fill_out(book: Any, slot: np.int64, buffer: np.int64, order: Any, ts: np.int64) -> None:
+    """An order that only rested, and was no iceberg, is filled: its last fill says so."""
+    if buffer < 0:
+        return
+    event = EVENT(book.event_buffers, buffer)
+    for index in range(event.fills - 1, -1, -1):
+        fill = fill_of(book, buffer, index)
+        if fill.order_id == order.order_id:
+            ask = np.int64(order.owner & ASK_BIT)
+            fill.whole = order.hidden
+            fill.follows = filled_out(book, 2 * slot + ask, order, fill.whole, ts)
+            return
 
 
 @kernel

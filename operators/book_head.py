@@ -55,7 +55,9 @@ ORDER_DTYPE: Final = np.dtype(
         ("size", "u4"),  # displayed contracts
         ("owner", "u4"),  # book number << 12 | refills << 1 | side (1 = ask)
         ("filled", "u4"),  # contracts filled since the exchange last stated the order's size
-        ("hidden", "u4"),  # contracts that were shown only by refills so far
+        # Contracts that were shown only by refills so far; before the first refill, those filled up
+        # to when the exchange last stated the order's size.
+        ("hidden", "u4"),
     ]
 )
 assert ORDER_DTYPE.itemsize == 32
@@ -73,8 +75,26 @@ SIDE_DTYPE: Final = np.dtype(
         ("class_", "i8"),  # size class of the block, −1 none
         ("touched_first", "i8"),  # depths changed in the open event
         ("touched_last", "i8"),
+        ("echo_until", "i8"),  # ns: an order that comes later follows none
+        ("flash_until", "i8"),  # ns: one that goes later is no flash
+        ("large", "i8"),  # 95 % quantile of orders that come near the touch, 1/64 contracts
     ]
 )
+assert SIDE_DTYPE.itemsize == 64
+
+OUTS: Final = 8
+TRANCHES: Final = 8
+FLASHES: Final = 8
+"""So many of each are remembered per side; see `book_echo`."""
+
+OUT_DTYPE: Final = np.dtype([("size", "i8"), ("ts", "i8"), ("order_id", "u8")])
+"""An order that was filled to its last contract, of `size` in all; order id 0 none."""
+
+TRANCHE_DTYPE: Final = np.dtype([("order_id", "u8"), ("follows", "u8"), ("ts", "i8")])
+"""A resting order and the filled one that it follows, with its time of arrival; id 0 none."""
+
+FLASH_DTYPE: Final = np.dtype([("order_id", "u8"), ("ts", "i8")])
+"""A large order that came near the touch then; order id 0 none."""
 
 TOP_DTYPE: Final = np.dtype([("key", "i8"), ("size", "i8")])
 """One of levels 1–10 at the last event's end; key NO_KEY where there is none."""
@@ -171,7 +191,7 @@ COUNTERS: Final = (
 _ARRAYS = (
     *("orders", "slot_of_book", "arena", "sides", "tops", "instruments", "panes", "roots"),
     *("ids", "event_buffers", "aggressors", "fills", "out", "out_fills", "out_depth", "scratch"),
-    "futures",
+    *("futures", "outs", "tranches", "flashes"),
 )
 
 HEAD_DTYPE: Final = np.dtype(
@@ -215,6 +235,9 @@ EVENT = records(EVENT_DTYPE)
 FILL = records(FILL_DTYPE)
 DEPTH = records(DEPTH_DTYPE)
 FUTURE = records(FUTURE_DTYPE)
+OUT = records(OUT_DTYPE)
+TRANCHE = records(TRANCHE_DTYPE)
+FLASH = records(FLASH_DTYPE)
 EVAL = records(EVAL_DTYPE)
 NUMBER = records(np.dtype([("value", "i8")]))
 SMALL_NUMBER = records(np.dtype([("value", "u4")]))

@@ -10,6 +10,7 @@ import numpy as np
 from numba import carray
 
 from operators.book_changes import add_order, cancel_order, modify_order
+from operators.book_echo import forget
 from operators.book_event import (
     add_fill,
     add_trade,
@@ -304,6 +305,7 @@ def _clear(book: Any, slot: np.int64) -> None:
     for line in range(2 * slot, 2 * slot + 2):
         side = SIDE(book.sides, line)
         side.levels = 0  # It keeps its block: this very record may need a level.
+        forget(book, line)
         for depth in range(OFI_LEVELS):
             top = TOP(book.tops, line * OFI_LEVELS + depth)
             top.key = NO_KEY

@@ -34,6 +34,7 @@ from operators.model.evaluations import (
     LATE,
     OFI_LEVELS,
     OPENED,
+    OUTRIGHT,
     PANE,
 )
 from operators.model.records import NS_PER_S
@@ -193,6 +194,8 @@ def _close_panes(book: Any, root: Any, ts: np.int64) -> None:
     for index in range(count):
         slot = NUMBER(book.scratch, index).value & 0xFFFFFF
         row = put_row(book, slot, np.int64(PANE), root.pane_end)
+        if FUTURE(book.futures, slot).outright != 0:
+            row.state |= OUTRIGHT
         if slot == root.front:
             row.state |= FRONT
             put_depth(book, slot, book.out_rows - 1)

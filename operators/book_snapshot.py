@@ -29,7 +29,8 @@ _WORDS: Final = ORDER_DTYPE.itemsize // 8
 PLAIN_ORDER_DTYPE: Final = np.dtype(ORDER_DTYPE.descr[:-2])
 """An order that was neither filled nor refilled: one word less."""
 assert PLAIN_ORDER_DTYPE.itemsize == 8 * (_WORDS - 1)
-_SIDE_FIELDS: Final = ("touched_first", "touched_last")
+_SIDE_FIELDS: Final = ("touched_first", "touched_last", "echo_until", "flash_until", "large")
+_PER_SIDE: Final = ("tops", "outs", "tranches", "flashes")
 
 
 def shrunk(book: Book) -> Book:
@@ -67,7 +68,7 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
         "panes": book.panes[:slots].copy(),
         "futures": book.futures[:slots].copy(),
         "sides": {name: book.sides[name][: 2 * slots].copy() for name in _SIDE_FIELDS},
-        "tops": book.tops[: 2 * slots].copy(),
+        **{name: getattr(book, name)[: 2 * slots].copy() for name in _PER_SIDE},
         "counts": tuple(book.count(name) for name in COUNTERS),
         "open_slots": open_slots,
         "events": events,
@@ -121,7 +122,8 @@ def unpack(state: dict[str, Any], roots: Array, depth_levels: int) -> Book:
     book.instruments[:slots] = state["instruments"]
     book.panes[:slots] = state["panes"]
     book.futures[:slots] = state["futures"]
-    book.tops[: 2 * slots] = state["tops"]
+    for name in _PER_SIDE:
+        getattr(book, name)[: 2 * slots] = state[name]
     for name in _SIDE_FIELDS:
         book.sides[name][: 2 * slots] = state["sides"][name]
     for name, count in zip(COUNTERS, state["counts"], strict=True):

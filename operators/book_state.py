@@ -17,15 +17,21 @@ from operators.book_head import (
     BOOKS_MAX,
     EVENT_DTYPE,
     FILLS_MAX,
+    FLASH_DTYPE,
+    FLASHES,
     FUTURE_DTYPE,
     HEAD_DTYPE,
     INSTRUMENT_DTYPE,
     LEVEL_DTYPE,
     NO_KEY,
     ORDER_DTYPE,
+    OUT_DTYPE,
+    OUTS,
     ROOT_DTYPE,
     SIDE_DTYPE,
     TOP_DTYPE,
+    TRANCHE_DTYPE,
+    TRANCHES,
     UNTOUCHED,
 )
 from operators.kernels import LINE_BYTES
@@ -60,6 +66,9 @@ class Book(NamedTuple):
     out_depth: Array  # (levels,) DEPTH_DTYPE
     scratch: Array  # (slots,) int64: to sort the instruments of a closing pane
     futures: Array  # (slots,) FUTURE_DTYPE
+    outs: Array  # (2·slots, OUTS) OUT_DTYPE
+    tranches: Array  # (2·slots, TRANCHES) TRANCHE_DTYPE
+    flashes: Array  # (2·slots, FLASHES) FLASH_DTYPE
 
     @property
     def address(self) -> int:
@@ -99,6 +108,9 @@ def empty_book(depth_levels: int = 0) -> Book:
             out_depth=np.zeros(_DEPTHS * 2 * depth_levels, DEPTH_DTYPE),
             scratch=np.zeros(8, np.int64),
             futures=np.zeros(8, FUTURE_DTYPE),
+            outs=np.zeros((16, OUTS), OUT_DTYPE),
+            tranches=np.zeros((16, TRANCHES), TRANCHE_DTYPE),
+            flashes=np.zeros((16, FLASHES), FLASH_DTYPE),
         )
     )
 
@@ -196,12 +208,15 @@ def grow_instruments(book: Book) -> Book:
     return roomy_out(
         with_arrays(
             book,
-            sides=np.concatenate([book.sides, _sides(2 * slots)]),
+            sides=_doubled(book.sides, _sides(4 * slots)),
             tops=np.concatenate([book.tops, _tops(2 * slots)]),
             instruments=_doubled(book.instruments, _lined(2 * slots, INSTRUMENT_DTYPE)),
             panes=_doubled(book.panes),
             scratch=_doubled(book.scratch),
             futures=_doubled(book.futures),
+            outs=_doubled(book.outs),
+            tranches=_doubled(book.tranches),
+            flashes=_doubled(book.flashes),
         )
     )
 
@@ -263,7 +278,7 @@ def _lined(count: int, dtype: np.dtype[np.void]) -> Array:
 
 
 def _sides(count: int) -> Array:
-    sides = np.zeros(count, SIDE_DTYPE)
+    sides = _lined(count, SIDE_DTYPE)
     sides["class_"] = sides["touched_last"] = -1
     sides["touched_first"] = UNTOUCHED
     return sides

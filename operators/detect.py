@@ -12,10 +12,17 @@ from operators.detect_config import DetectConfig
 from operators.detectors.absorption import Absorption
 from operators.detectors.large_aggressor import LargeAggressor
 from operators.detectors.native_iceberg import NativeIceberg
+from operators.detectors.order_flow import OrderFlow
 from operators.detectors.points import Found, Points, points_of
+from operators.detectors.quote_churn import QuoteChurn
+from operators.detectors.roll import Roll
 from operators.detectors.signed_pressure import SignedPressure
+from operators.detectors.slicing import Slicing
+from operators.detectors.spoof_like import SpoofLike
 from operators.detectors.stop_run import StopRun
 from operators.detectors.sweep import Sweep
+from operators.detectors.synthetic_iceberg import SyntheticIceberg
+from operators.detectors.two_sided import TwoSided
 from operators.executions import TAGS, notable_executions
 from operators.model.items import Evaluations, Findings, Instrument, Observation, Report
 from operators.model.streams import EXECUTIONS, Flowing, Message
@@ -59,6 +66,13 @@ class Detect:
             StopRun(config.stop_run, kept.get(StopRun.NAME)),
             SignedPressure(config.signed_pressure, kept.get(SignedPressure.NAME)),
             Absorption(config.absorption, kept.get(Absorption.NAME)),
+            OrderFlow(config.order_flow, kept.get(OrderFlow.NAME)),
+            Slicing(config.slicing, kept.get(Slicing.NAME)),
+            SyntheticIceberg(config.synthetic_iceberg, kept.get(SyntheticIceberg.NAME)),
+            SpoofLike(config.spoof_like, kept.get(SpoofLike.NAME)),
+            QuoteChurn(config.quote_churn, kept.get(QuoteChurn.NAME)),
+            TwoSided(config.two_sided, kept.get(TwoSided.NAME)),
+            Roll(config.roll, kept.get(Roll.NAME)),
         )
         self._symbols: dict[str, dict[int, str]] = {}
         for feed, instrument_id, symbol in () if state is None else state["symbols"]:
@@ -104,7 +118,9 @@ class Detect:
                 "tags": {tag: counts[f"tag {tag}"] for tag in TAGS},
                 "evidence": {d.NAME: counts[f"evidence {d.NAME}"] for d in self._detectors},
                 "icebergs_forgotten": sum(
-                    d.forgotten for d in self._detectors if isinstance(d, NativeIceberg)
+                    d.forgotten
+                    for d in self._detectors
+                    if isinstance(d, NativeIceberg | SyntheticIceberg)
                 ),
             },
         )

@@ -5,9 +5,16 @@ from dataclasses import dataclass, field
 from operators.detectors.absorption_config import AbsorptionConfig
 from operators.detectors.large_aggressor_config import LargeAggressorConfig
 from operators.detectors.native_iceberg_config import NativeIcebergConfig
+from operators.detectors.order_flow_config import OrderFlowConfig
+from operators.detectors.quote_churn_config import QuoteChurnConfig
+from operators.detectors.roll_config import RollConfig
 from operators.detectors.signed_pressure_config import SignedPressureConfig
+from operators.detectors.slicing_config import SlicingConfig
+from operators.detectors.spoof_like_config import SpoofLikeConfig
 from operators.detectors.stop_run_config import StopRunConfig
 from operators.detectors.sweep_config import SweepConfig
+from operators.detectors.synthetic_iceberg_config import SyntheticIcebergConfig
+from operators.detectors.two_sided_config import TwoSidedConfig
 from operators.executions_config import ExecutionsConfig
 
 
@@ -24,6 +31,13 @@ class DetectConfig:
     stop_run: StopRunConfig = field(default_factory=StopRunConfig)
     signed_pressure: SignedPressureConfig = field(default_factory=SignedPressureConfig)
     absorption: AbsorptionConfig = field(default_factory=AbsorptionConfig)
+    order_flow: OrderFlowConfig = field(default_factory=OrderFlowConfig)
+    slicing: SlicingConfig = field(default_factory=SlicingConfig)
+    synthetic_iceberg: SyntheticIcebergConfig = field(default_factory=SyntheticIcebergConfig)
+    spoof_like: SpoofLikeConfig = field(default_factory=SpoofLikeConfig)
+    quote_churn: QuoteChurnConfig = field(default_factory=QuoteChurnConfig)
+    two_sided: TwoSidedConfig = field(default_factory=TwoSidedConfig)
+    roll: RollConfig = field(default_factory=RollConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.quality_min <= 1:

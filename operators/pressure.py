@@ -53,7 +53,7 @@ class Pressure:
         order-flow imbalance that is summed here.
     """
 
-    STATE_VERSION: ClassVar[int] = 2
+    STATE_VERSION: ClassVar[int] = 3
 
     def __init__(self, config: PressureConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config

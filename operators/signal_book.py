@@ -11,7 +11,16 @@ from operators.model.signals import Action, Change, Contract, Gap, Side, Signal
 from operators.pile import Pile
 from operators.plain import pack_observation, pack_signal, unpack_observation, unpack_signal
 from operators.signal_book_config import LifeConfig
-from operators.weigh import KINDS, OPPOSED, PROBABILITY_MIN, Verdict, strength_of, weigh, weighed
+from operators.weigh import (
+    KINDS,
+    OPPOSED,
+    PROBABILITY_MIN,
+    VETOES,
+    Verdict,
+    strength_of,
+    weigh,
+    weighed,
+)
 from operators.weigh_config import WeighConfig
 
 NEVER: Final = 2**63 - 1
@@ -50,7 +59,8 @@ class Open:
 class SignalBook:
     """State of one root.
 
-    At most `evidence_max` pieces of evidence a side, one signal a kind and `look_back_max` closed.
+    At most `evidence_max` pieces of evidence a side and as many vetoes, one signal a kind and
+    `look_back_max` closed.
     All methods take `now_ns`, the time of the evaluation point or tick, and return revisions in the
     order in which they are published.
     """
@@ -61,7 +71,10 @@ class SignalBook:
     life: LifeConfig
     params: str
     contract_of: ContractOf
-    evidence: dict[Side, Pile] = field(default_factory=lambda: {"buy": Pile(), "sell": Pile()})
+    evidence: dict[Side, Pile] = field(
+        default_factory=lambda: {"buy": Pile(), "sell": Pile(), "none": Pile()}
+    )
+    """By side; under `none` the vetoes, whatever side they speak against."""
     open: dict[tuple[Side, str], Open] = field(default_factory=dict)
     cooling: dict[tuple[Side, str], int] = field(default_factory=dict)
     """(side, kind) → until when it may not open."""
@@ -109,16 +122,19 @@ class SignalBook:
         signals = self.advance(now_ns)
         evidence = observation.evidence
         side = evidence.side
-        if evidence.ts_last + self.life.window_ns <= now_ns or side == "none":
+        is_veto = evidence.detector in VETOES
+        if evidence.ts_last + self.life.window_ns <= now_ns or (side == "none" and not is_veto):
             self.dropped += 1
             return signals
-        pile = self.evidence[side]
+        pile = self.evidence["none" if is_veto else side]
         key = (evidence.detector, evidence.instrument_id, observation.key)
         pile.drop(key)
         if len(pile) == self.life.evidence_max:
             pile.drop(pile.oldest()[0])
             self.dropped += 1
         pile.put(key, weighed(observation, self.weights))
+        if is_veto:
+            return [*signals, *self._weakened(side, now_ns)]
         verdict = self._verdict(side)
         assert verdict is not None
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
@@ -186,7 +202,27 @@ class SignalBook:
 
     def _verdict(self, side: Side) -> Verdict | None:
         own, other = self.evidence[side], self.evidence["sell" if side == "buy" else "buy"]
-        return weigh(own, other, self.weights) if own else None
+        vetoes = [
+            piece
+            for piece in self.evidence["none"].latest_first()
+            if piece.observation.evidence.side in (side, "none")
+        ]
+        return weigh(own, other, self.weights, vetoes) if own else None
+
+    def _weakened(self, side: Side, now_ns: int) -> list[Signal]:
+        """Open signals that a veto of the side, or of both, brings to a lower strength or ends."""
+        found = []
+        for key, entry in list(self.open.items()):
+            verdict = self._verdict(key[0]) if side in (key[0], "none") else None
+            if verdict is None or not verdict.vetoes:
+                continue
+            rank = _RANK.index(strength_of(verdict.probability))
+            if verdict.probability < PROBABILITY_MIN:
+                text = verdict.vetoes[0].observation.evidence.text
+                found.append(self._end(key, "closed", f"Closed: no longer likely. {text}", now_ns))
+            elif rank < _RANK.index(entry.last.strength):
+                found.append(self._publish(key, entry.last, verdict, now_ns))
+        return found
 
     def _kinds(self, side: Side) -> set[str]:
         return {KINDS[detector] for detector in self.evidence[side].detectors()}
@@ -346,8 +382,10 @@ def _action(side: Side, strength: str) -> Action:
 
 def _reasons(verdict: Verdict) -> tuple[str, ...]:
     """What a trader reads, the weightiest first."""
-    pieces = sorted(verdict.counted, key=lambda piece: -piece.value)[:REASONS_MAX]
+    pieces = sorted(verdict.counted, key=lambda piece: -piece.value)
+    pieces = [piece for piece in pieces if piece not in verdict.vetoes][:REASONS_MAX]
     reasons = [piece.observation.evidence.text for piece in pieces]
+    reasons += [f"Weakened: {veto.observation.evidence.text}" for veto in verdict.vetoes]
     if any(part.detector == OPPOSED for part in verdict.contributions):
         reasons.append("Weakened: the same was seen on the other side")
     if not verdict.lead.warm:

@@ -1,6 +1,7 @@
 """Weigh: evidence of one side of a root → log-odds, probability and their parts."""
 
 import math
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from operators.model.items import Observation
@@ -26,8 +27,24 @@ KINDS: Final = {
     "stop_run": "stop_run",
     "signed_pressure": "pressure",
     "absorption": "absorption",
+    "order_flow": "pressure",
+    "slicing": "slicing",
+    "synthetic_iceberg": "iceberg",
 }
 """Detector → kind of signal that it can dominate."""
+
+_OF_BOOK: Final = frozenset({"order_flow", "absorption"})
+_OF_FLOW: Final = frozenset(
+    {"signed_pressure", "order_flow", "absorption", "slicing"}
+    | {"sweep", "large_aggressor", "stop_run"}
+)
+VETOES: Final = {
+    "spoof_like": _OF_BOOK,
+    "quote_churn": _OF_BOOK,
+    "two_sided": _OF_FLOW,
+    "roll": frozenset(KINDS),
+}
+"""Detector that speaks against an institution's view → detectors whose evidence it takes from."""
 
 OPPOSED: Final = "opposed"
 """Name of the contribution that stands for the same phenomenon on the other side."""
@@ -42,6 +59,8 @@ class Verdict(NamedTuple):
     """Detector → what it adds; they and the bias add up to log_odds."""
     chosen: list[Ranked]
     """What contributed."""
+    vetoes: tuple[Weighed, ...]
+    """What took something away."""
     dominating: str
     """The detector that adds most."""
     size: int
@@ -61,8 +80,8 @@ class Verdict(NamedTuple):
 
     @property
     def counted(self) -> tuple[Weighed, ...]:
-        """What contributed, in order of arrival."""
-        return tuple([one.piece for one in sorted(self.chosen, key=_arrival)])
+        """What contributed, in order of arrival, then what took away."""
+        return (*[one.piece for one in sorted(self.chosen, key=_arrival)], *self.vetoes)
 
     @property
     def lead(self) -> Observation:
@@ -80,6 +99,8 @@ def weighed(observation: Observation, config: WeighConfig) -> Weighed:
     """w·strength·quality of one observation."""
     evidence = observation.evidence
     prefix = "structural" if evidence.structural else "relative"
+    if evidence.detector in VETOES:
+        prefix = "veto"
     weight: float = getattr(config, f"{prefix}_{evidence.detector}")
     return Weighed(
         weight * min(max(evidence.strength, 0.0), 6.0) * evidence.quality,
@@ -91,13 +112,18 @@ def weighed(observation: Observation, config: WeighConfig) -> Weighed:
     )
 
 
-def weigh(own: Pile, opposing: Pile, config: WeighConfig) -> Verdict:
-    """Log-odds = bias + Σ over groups of (max + rest_share·Σ of the next rest_max) − opposition.
+def weigh(
+    own: Pile, opposing: Pile, config: WeighConfig, vetoes: Iterable[Weighed] = ()
+) -> Verdict:
+    """Log-odds = bias + Σ over groups of (max + rest_share·Σ of the next rest_max) − what opposes.
 
     Detectors of a group see the same thing: its pieces count little more than the strongest.
     The same group on the other side takes off `opposed_share` of what it amounts to there, as far
     as there is something here: flow on both sides at once is a market, not an institution. Other
     groups do not oppose: bids that hold against selling are what absorption is.
+
+    A veto takes its value off what the detectors it concerns (`VETOES`) have added for its
+    instrument, as far as there is something left: it can undo evidence, and never more than that.
 
     Log-odds are rounded to four decimals, so that the last bit of a logarithm never shows. `own`
     must have a piece.
@@ -106,12 +132,15 @@ def weigh(own: Pile, opposing: Pile, config: WeighConfig) -> Verdict:
     parts: dict[str, float] = {}
     chosen: list[Ranked] = []
     opposed = 0.0
+    added: dict[tuple[str, int], float] = {}
     for group in own.groups():
         total = 0.0
         share = 1.0
         for one in own.strongest(group, counted):
-            value, _, detector, _, _, _ = one.piece
+            value, _, detector, _, _, observation = one.piece
             parts[detector] = parts.get(detector, 0.0) + share * value
+            place = detector, observation.evidence.instrument_id
+            added[place] = added.get(place, 0.0) + share * value
             total += share * value
             share = config.rest_share
             chosen.append(one)
@@ -120,6 +149,12 @@ def weigh(own: Pile, opposing: Pile, config: WeighConfig) -> Verdict:
     dominating = max(parts, key=lambda detector: parts[detector])
     if opposed > 0:
         parts[OPPOSED] = -opposed
+    effective = []
+    for veto in vetoes:
+        taken = _take(veto, added, sum(parts.values()))
+        if taken > 0:
+            parts[veto.detector] = parts.get(veto.detector, 0.0) - taken
+            effective.append(veto)
     parts = {name: round(part, 4) for name, part in parts.items()}
     log_odds = round(config.bias + sum(parts.values()), 4)
     return Verdict(
@@ -127,6 +162,7 @@ def weigh(own: Pile, opposing: Pile, config: WeighConfig) -> Verdict:
         probability=probability_of(log_odds),
         parts=parts,
         chosen=chosen,
+        vetoes=tuple(effective),
         dominating=dominating,
         size=own.size,
     )
@@ -154,6 +190,19 @@ def _arrival(one: Ranked) -> int:
 
 def _value(piece: Weighed) -> float:
     return piece.value
+
+
+def _take(veto: Weighed, added: dict[tuple[str, int], float], left: float) -> float:
+    """Take what a veto takes off `added`, at most `left` in all; returns how much that was."""
+    taken = 0.0
+    instrument_id = veto.observation.evidence.instrument_id
+    for (detector, instrument), part in added.items():
+        if instrument == instrument_id and detector in VETOES[veto.detector]:
+            share = min(part, veto.value - taken, left - taken)
+            if share > 0:
+                added[detector, instrument] = part - share
+                taken += share
+    return taken
 
 
 def _total(pieces: list[Ranked], config: WeighConfig) -> float:

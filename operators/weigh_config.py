@@ -15,11 +15,19 @@ class WeighConfig:
     relative_native_iceberg: float = 0.65
     relative_stop_run: float = 0.35
     relative_absorption: float = 0.55
+    relative_order_flow: float = 0.40
     structural_sweep: float = 0.50
     """Weights where absolute thresholds decided, 0…10 each."""
     structural_large_aggressor: float = 0.45
     structural_native_iceberg: float = 0.65
     structural_stop_run: float = 0.30
+    structural_synthetic_iceberg: float = 0.60
+    structural_slicing: float = 0.65
+    veto_spoof_like: float = 0.50
+    """What vetoes take off, 0…10 each."""
+    veto_quote_churn: float = 0.40
+    veto_two_sided: float = 0.50
+    veto_roll: float = 0.70
     rest_share: float = 0.25
     """What further evidence of a group counts beside its strongest, 0…1."""
     rest_max: int = 4
@@ -32,7 +40,7 @@ class WeighConfig:
             raise ValueError(f"bias must be from -20 to 20, was {self.bias}")
         for name in (one.name for one in fields(self)):
             value = getattr(self, name)
-            top = 10 if name.startswith(("relative_", "structural_")) else 1
+            top = 10 if name.startswith(("relative_", "structural_", "veto_")) else 1
             if name not in {"bias", "rest_max"} and not 0 <= value <= top:
                 raise ValueError(f"{name} must be from 0 to {top}, was {value}")
         if self.rest_max < 0:

@@ -69,6 +69,8 @@ def fill(
     hidden: int = 0,
     hidden_total: int = 0,
     refills: int = 0,
+    whole: int = 0,
+    follows: int = 0,
 ) -> dict[str, Any]:
     """A passive fill; `side` is the resting order's."""
     return {
@@ -78,6 +80,8 @@ def fill(
         "hidden": hidden,
         "hidden_total": hidden_total,
         "refills": refills,
+        "whole": whole,
+        "follows": follows,
         "side": side,
     }
 
@@ -130,7 +134,8 @@ def evaluations(rows: Iterable[Row], roots: tuple[str, ...] = ("ES", "NQ")) -> E
     fills = np.zeros(sum(len(row.fills) for row in rows), FILL_DTYPE)
     filled = 0
     for name in {name for row in rows for name in row.fields}:
-        table[name] = [row.fields.get(name, 0) for row in rows]
+        none = np.zeros(EVAL_DTYPE[name].shape, int).tolist()
+        table[name] = [row.fields.get(name, none) for row in rows]
     for index, row in enumerate(rows):
         table["fill_first"][index], table["fill_stop"][index] = filled, filled + len(row.fills)
         for one in row.fills:

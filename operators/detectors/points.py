@@ -20,7 +20,11 @@ STRENGTH_MAX: Final = 6.0
 
 PRESSURE_5: Final = JUDGED.index("pressure_5")
 STOPS_5: Final = JUDGED.index("stops_5")
+VOLUME_60: Final = JUDGED.index("volume_60")
+CANCEL_60: Final = JUDGED.index("cancel_60")
+OFI_30: Final = JUDGED.index("ofi_30")
 ABSORPTION_60: Final = JUDGED.index("absorption_60")
+FLASH_5: Final = JUDGED.index("flash_5")
 SIZE: Final = JUDGED.index("size")
 HIDDEN: Final = JUDGED.index("hidden")
 

@@ -43,6 +43,8 @@ FRONT: Final = 16
 most contracts bought and sold by aggressors so far, halved at each midnight UTC, so that a roll
 shows within a day or two; of equals the one with the lower id; none before a future has traded.
 What is an outright future its definition says, else its symbol, such as ESH4."""
+OUTRIGHT: Final = 32
+"""On a pane row: the instrument is an outright future, as above."""
 
 # Bits noted per record by `validate`.
 WIRE_SEQUENCE: Final = 1
@@ -123,6 +125,8 @@ EVAL_DTYPE: Final = np.dtype(
         ("add_ask", "i8"),
         ("cancel_bid", "i8"),
         ("cancel_ask", "i8"),
+        ("flash_bid", "i8"),  # of large orders near the touch, withdrawn unfilled within 2 s
+        ("flash_ask", "i8"),
         ("ofi", "i8", (OFI_LEVELS,)),  # Cont, Kukanov, Stoikov's e_n per level
         ("records", "i8"),  # records
         ("faults", "u4", (FAULTS,)),  # since the instrument's previous row
@@ -138,6 +142,8 @@ FILL_DTYPE: Final = np.dtype(
         ("hidden", "i8"),  # contracts shown anew after this fill (refill), or filled beyond shown
         ("hidden_total", "i8"),  # of the order so far
         ("refills", "i4"),  # of the order so far
+        ("whole", "i8"),  # all it had shown, on the fill that took its last; 0 else and of icebergs
+        ("follows", "u8"),  # on that fill: the order it had followed, see `book_echo`; 0 none
         ("side", "i1"),  # of the resting order: +1 bid, −1 ask
     ]
 )
@@ -172,6 +178,8 @@ WINDOW_SUMS: Final = (
     "add_ask",
     "cancel_bid",
     "cancel_ask",
+    "flash_bid",
+    "flash_ask",
     "ofi_1",
     "ofi_10",
 )
@@ -188,6 +196,7 @@ JUDGED: Final = (
     "volume_60",
     "stops_5",
     "cancel_60",
+    "flash_5",
     "size",
     "hidden",
 )
@@ -195,7 +204,8 @@ JUDGED: Final = (
 
 pressure_W: ln((buy + a)/(sell + a)) over W seconds; ofi_W: order-flow imbalance of levels 1–10;
 absorption_60: net aggressor contracts per tick they moved the mid, positive where bids held;
-volume_60, stops_5, cancel_60: contracts traded, traded by elected stops, cancelled near the touch.
+volume_60, stops_5, cancel_60: contracts traded, traded by elected stops, cancelled near the touch;
+flash_5: contracts of large orders withdrawn unfilled within 2 s, of the side with more of them.
 These stand on pane rows; `size` and `hidden` of the aggressor order stand on execution rows.
 """
 

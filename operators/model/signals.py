@@ -104,7 +104,8 @@ class Signal:
     change: Change
     root: str
     kind: str
-    """What dominates the evidence: sweep, iceberg, stop_run, pressure, absorption, large."""
+    """What dominates the evidence: sweep, iceberg, stop_run, pressure, absorption, slicing,
+    large."""
     side: Side
     action: Action
     """Follows the side; MONITOR below HIGH, IGNORE when closed or retracted."""

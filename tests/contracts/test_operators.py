@@ -224,8 +224,8 @@ def test_every_config_field_says_what_it_is():
             assert '"""' in after, f"{name}.{one}"
 
 
-def test_all_detectors_are_six():
-    assert len(DETECTORS) == 6
+def test_all_detectors_are_thirteen():
+    assert len(DETECTORS) == 13
     assert all(isinstance(kind.STATE_VERSION, int) for kind in DETECTORS.values())
 
 

@@ -79,7 +79,10 @@ def metrics(row, sums, mids2, pseudo_size: int, tick_e9: int) -> dict[str, int]:
         if row["aggressor"] == AUCTION:
             return {}
         return {"size": int(row["size"]), "hidden": int(row["hidden"])}
-    wanted = ("buy", "sell", "ofi_10", "stop_buy", "stop_sell", "cancel_bid", "cancel_ask")
+    wanted = (
+        *("buy", "sell", "ofi_10", "stop_buy", "stop_sell", "cancel_bid", "cancel_ask"),
+        *("flash_bid", "flash_ask"),
+    )
     of = {(s, name): int(sums[WINDOW[s], SUM[name]]) for s in (5, 30, 60, 300) for name in wanted}
     found = {}
     for s in (5, 30, 60, 300):
@@ -90,6 +93,7 @@ def metrics(row, sums, mids2, pseudo_size: int, tick_e9: int) -> dict[str, int]:
     found["volume_60"] = of[60, "buy"] + of[60, "sell"]
     found["stops_5"] = of[5, "stop_buy"] + of[5, "stop_sell"]
     found["cancel_60"] = of[60, "cancel_bid"] + of[60, "cancel_ask"]
+    found["flash_5"] = max(of[5, "flash_bid"], of[5, "flash_ask"])
     bid, ask, before = int(row["bid"]), int(row["ask"]), int(mids2[WINDOW[60]])
     step = tick_e9 or ask - bid
     if row["bid_size"] > 0 and row["ask_size"] > 0 and before and step > 0:

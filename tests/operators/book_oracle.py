@@ -28,6 +28,7 @@ from operators.model.evaluations import (
     NEW,
     OFI_LEVELS,
     OPENED,
+    OUTRIGHT,
     PANE,
     STOP,
     WIRE_BAD_BOOK,
@@ -39,12 +40,13 @@ from operators.model.records import F_LAST, F_SNAPSHOT, NS_PER_S
 
 AGGRESSORS_MAX, FILLS_MAX, REFILLS_MAX = 256, 1024, 2047
 CONTINUOUS_NS = 600 * NS_PER_S
+ECHO_NS, FLASH_NS = 300_000_000, 2 * NS_PER_S
 DAY_NS = 86_400 * NS_PER_S
 U32_MAX = 2**32 - 1
 SUMS = (
     *("buy", "sell", "buy_count", "sell_count", "stop_buy", "stop_sell", "sweep_buy"),
     *("sweep_sell", "hidden_bid", "hidden_ask", "add_bid", "add_ask", "cancel_bid"),
-    *("cancel_ask", "records"),
+    *("cancel_ask", "flash_bid", "flash_ask", "records"),
 )
 BEFORE = ("bid_before", "ask_before", "bid_size_before", "ask_size_before")
 TOUCH = ("bid", "ask", "bid_size", "ask_size")
@@ -57,6 +59,7 @@ class Order:
     size: int
     filled: int = 0
     hidden: int = 0
+    before: int = 0  # contracts filled, while there was no refill
     refills: int = 0
 
 
@@ -99,6 +102,61 @@ class Root:
 
 
 @dataclass
+class Echo:
+    """What is remembered of a side, each beginning with its time and order id; see `book_echo`."""
+
+    outs: list[Any] = field(default_factory=lambda: [(0, 0)] * 8)  # …, size
+    tranches: list[Any] = field(default_factory=lambda: [(0, 0)] * 8)  # …, id that it follows
+    flashes: list[Any] = field(default_factory=lambda: [(0, 0)] * 8)
+    large: int = 0
+
+    def came(self, order_id: int, order: Order, ts: int) -> None:
+        """An order was added near the touch."""
+        if order.size >= 2:
+            like = [
+                (out[0], place)
+                for place, out in enumerate(self.outs)
+                if out[1] and out[2:] == (order.size,) and 0 <= ts - out[0] <= ECHO_NS
+            ]
+            if like:
+                place = max(like)[1]
+                remember(self.tranches, (ts, order_id, self.outs[place][1]))
+                self.outs[place] = (0, 0)
+        step = max(self.large // 512, 1)
+        is_large = 64 * order.size > self.large
+        self.large += 19 * step if is_large else -step
+        if is_large and order.size >= 10:
+            remember(self.flashes, (ts, order_id))
+
+    def went(self, order_id: int, order: Order, ts: int) -> bool:
+        """Was it a flash?"""
+        flash = recalled(self.flashes, order_id) if order.hidden + order.before == 0 else None
+        return flash is not None and 0 <= ts - flash[0] <= FLASH_NS
+
+    def filled_out(self, order_id: int, order: Order, ts: int) -> int:
+        """The order that it followed, or 0."""
+        if order.before < 2:
+            return 0
+        remember(self.outs, (ts, order_id, order.before))
+        tranche = recalled(self.tranches, order_id)
+        return tranche[2] if tranche else 0
+
+
+def remember(memory: list[Any], one: Any) -> None:
+    """In the place of the oldest."""
+    memory[min(range(len(memory)), key=lambda place: memory[place][0])] = one
+
+
+def recalled(memory: list[Any], order_id: int) -> Any:
+    """What is remembered of an order, once."""
+    for place, one in enumerate(memory):
+        if one[1] == order_id:
+            memory[place] = (0, 0)
+            return one
+    return None
+
+
+@dataclass
 class Market:
     """One instrument."""
 
@@ -109,6 +167,7 @@ class Market:
     outright: bool
     traded: Counter[int] = field(default_factory=Counter)  # by day
     orders: dict[int, Order] = field(default_factory=dict)
+    echoes: dict[int, Echo] = field(default_factory=lambda: {1: Echo(), -1: Echo()})
     tops: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: {1: [], -1: []})
     event: Event = field(default_factory=Event)
     sums: Counter[str] = field(default_factory=Counter)
@@ -316,6 +375,7 @@ class Oracle:
         self.choose_front(root, active)
         for market in sorted(active, key=in_order):
             self.put(market, PANE, root.pane_end)
+            self.rows[-1]["state"] |= OUTRIGHT * market.outright
             if market is root.front:
                 self.rows[-1]["state"] |= FRONT
                 self.rows[-1]["depth"] = market.depth_of(self.depth_levels)
@@ -374,6 +434,8 @@ class Oracle:
         market.in_snapshot = snapshot
         if action == "R" or begins:
             market.orders.clear()
+            for side, echo in market.echoes.items():
+                market.echoes[side] = Echo(large=echo.large)
             market.tops = {1: [], -1: []}
             market.event = Event()
             market.last_trade = None
@@ -389,7 +451,11 @@ class Oracle:
         order = Order(-1 if row["side"] == b"A" else 1, int(row["price"]), int(row["size"]))
         market.orders[int(row["order_id"])] = order
         if not snapshot:
-            market.near(order.side, market.depth(order), order.size)
+            depth = market.depth(order)
+            market.near(order.side, depth, order.size)
+            if depth < NEAR_LEVELS:
+                echo = market.echoes[order.side]
+                echo.came(int(row["order_id"]), order, int(row["ts_event"]))
 
     def add(self, market: Market, row: Any, snapshot: bool, ts: int) -> None:
         if int(row["order_id"]) in market.orders:
@@ -410,7 +476,8 @@ class Oracle:
         withdrawn = min(size, order.size)
         if not filled and not snapshot:
             market.near(order.side, market.depth(order), -withdrawn)
-        self.restate(market, order_id, order, order.size - withdrawn)
+            self.flash(market, order_id, order, withdrawn, ts)
+        self.restate(market, order_id, order, order.size - withdrawn, ts)
         if size >= order.size:
             del market.orders[order_id]
         else:
@@ -424,7 +491,7 @@ class Oracle:
             self.put_order(market, row, snapshot)
             return
         count = order.filled == 0 and not snapshot
-        self.restate(market, order_id, order, size)
+        self.restate(market, order_id, order, size, ts)
         side = -1 if row["side"] == b"A" else 1
         if (side, price) == (order.side, order.price):
             delta, order.size = size - order.size, size
@@ -432,6 +499,7 @@ class Oracle:
                 market.near(side, market.depth(order), delta)
             return
         if count:
+            self.flash(market, order_id, order, order.size, ts)
             market.near(order.side, market.depth(order), -order.size)
         order.side, order.price, order.size = side, price, size
         if count:
@@ -489,18 +557,30 @@ class Oracle:
             event.overrun = True
             return
         fill = {"order_id": order_id, "price": int(row["price"]), "size": size, "hidden": 0}
+        fill |= {"whole": 0, "follows": 0}
         fill["hidden_total"] = order.hidden if order else 0
         fill["refills"] = order.refills if order else 0
         fill["side"] = order.side if order else {b"B": 1, b"A": -1}.get(row["side"], 0)
         event.aggressors[-1].fills.append(fill)
 
-    def restate(self, market: Market, order_id: int, order: Order, shown: int) -> None:
+    def flash(self, market: Market, order_id: int, order: Order, size: int, ts: int) -> None:
+        """Contracts of an order are withdrawn that may have been large and new."""
+        if market.echoes[order.side].went(order_id, order, ts):
+            market.sums["flash_bid" if order.side > 0 else "flash_ask"] += size
+
+    def restate(self, market: Market, order_id: int, order: Order, shown: int, ts: int) -> None:
         """The exchange says what is displayed of a filled order: more than it had left is new."""
         if order.filled == 0:
             return
         hidden = shown - (order.size - order.filled)
-        order.filled = 0
+        filled, order.filled = order.filled, 0
         if hidden <= 0 or self.own(market, order_id):
+            if order.refills == 0:
+                order.before = min(order.before + filled, U32_MAX)
+                mine = [f for f in market.event.fills() if f["order_id"] == order_id]
+                if shown == 0 and hidden == 0 and mine:
+                    follows = market.echoes[order.side].filled_out(order_id, order, ts)
+                    mine[-1] |= {"whole": order.before, "follows": follows}
             return
         self.counts["iceberg_orders"] += order.refills == 0
         self.counts["iceberg_refills"] += 1

@@ -7,9 +7,24 @@ from random import Random
 from typing import Any
 
 from operators.detect_config import DetectConfig
+from operators.detectors.order_flow_config import OrderFlowConfig
+from operators.detectors.quote_churn_config import QuoteChurnConfig
+from operators.detectors.roll_config import RollConfig
 from operators.detectors.signed_pressure_config import SignedPressureConfig
+from operators.detectors.slicing_config import SlicingConfig
 from operators.detectors.stop_run_config import StopRunConfig
-from operators.model.evaluations import AUCTION, IMPLIED, NEW, STOP
+from operators.detectors.synthetic_iceberg_config import SyntheticIcebergConfig
+from operators.detectors.two_sided_config import TwoSidedConfig
+from operators.model.evaluations import (
+    AUCTION,
+    DIRTY,
+    IMPLIED,
+    NEW,
+    OFI_LEVELS,
+    OPENED,
+    OUTRIGHT,
+    STOP,
+)
 from operators.model.items import Evaluations, Findings
 from operators.model.streams import Flowing, Message
 from tests.evaluations import ASK, BID, Row, e9, execution, fault, fill, pane
@@ -17,6 +32,12 @@ from tests.evaluations import ASK, BID, Row, e9, execution, fault, fill, pane
 SENSITIVE = DetectConfig(
     signed_pressure=SignedPressureConfig(threshold=2.5),
     stop_run=StopRunConfig(count_min=1, size_min=1),
+    order_flow=OrderFlowConfig(z_min=1.0, own_z_min=0.1, panes_min=30),
+    slicing=SlicingConfig(p_max=0.49, orders_min=4, size_min=1),
+    synthetic_iceberg=SyntheticIcebergConfig(tranches_min=2, p_max=0.4, burst=1.0),
+    quote_churn=QuoteChurnConfig(ratio_min=2.0, balance_min=0.3, size_min=1),
+    roll=RollConfig(size_min=50, balance_min=0.6),
+    two_sided=TwoSidedConfig(balance_min=0.95),
 )
 """In a random market every detector sees something."""
 
@@ -76,23 +97,38 @@ def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
     buy, sell = rng.randrange(200), rng.randrange(200)
     stops = (rng.randrange(30), rng.randrange(30)) if rng.random() < 0.3 else (0, 0)
     mids2 = e9(BID) + e9(ASK)
+    near = {name: rng.randrange(100) for name in ("add_bid", "add_ask")}
+    near |= {name: rng.randrange(100) for name in ("cancel_bid", "cancel_ask")}
+    near |= {"buy": rng.randrange(9), "ofi_1": rng.randrange(-99, 99)}
+    flashes = {"flash_bid": rng.randrange(60), "flash_ask": rng.randrange(60)}
+    more["state"] = OPENED | OUTRIGHT * (rng.random() < 0.7) | DIRTY * more.pop("dirty")
     return pane(
         s,
         **more,
         stop_buy=stops[0],
         stop_sell=stops[1],
-        windows={5: {"buy": buy, "sell": sell}, 60: {"buy": sell, "sell": buy}},
+        ofi=[rng.randrange(-20, 20) for _ in range(OFI_LEVELS)],
+        windows={
+            5: {"buy": buy, "sell": sell, **flashes},
+            30: near,
+            60: {"buy": sell, "sell": buy},
+        },
         mids2={60: rng.choice((0, mids2, mids2 + e9(1)))},
         z={
             "pressure_5": rng.gauss(0.5, 2.0),
             "absorption_60": rng.gauss(0.0, 3.0),
             "stops_5": 3.5,
+            "ofi_30": rng.gauss(0.0, 4.0),
         }
         if warm
         else {},
         tail_p={
             "stops_5": rng.choice((1e-4, 0.2)),
             "absorption_60": rng.choice((0.002, 0.002, 0.02)),
+            "ofi_30": rng.choice((0.001, 0.02)),
+            "volume_60": rng.choice((0.05, 0.4)),
+            "cancel_60": rng.choice((0.01, 0.4)),
+            "flash_5": rng.choice((0.001, 0.4)),
         }
         if warm
         else {},
@@ -116,6 +152,11 @@ def _execution(rng: Random, s: float, more: dict[str, Any]) -> Row:
             refills=refills,
         )
         fills = (fill(99, 1, side=-side), iceberg)
+    elif rng.random() < 0.5:
+        # Orders 1…9 fill to the last, one after another: some follow the one before.
+        order_id = rng.randint(1, 9)
+        follows = order_id - 1 if rng.random() < 0.7 else 0
+        fills = (fill(order_id, 7, side=-side, whole=rng.choice((7, 70)), follows=follows),)
     warm = rng.random() < 0.7
     return execution(
         s,

@@ -23,6 +23,7 @@ from operators.model.evaluations import (
     MODIFIED_LIMIT,
     NEW,
     OPENED,
+    OUTRIGHT,
     PANE,
     STOP,
     WIRE_BAD_BOOK,
@@ -690,7 +691,7 @@ def test_a_feed_s_warning_makes_the_book_dirty_once():
 def test_an_added_order_that_is_known_is_replaced():
     rows, _, book = market("5 A B 99.25 7 #1\n--\n1005 N")
     assert (named(rows[0]), rows[0]["bid"]) == ({"known_order_added": 1}, 99_500_000_000)
-    assert rows[0]["state"] == 0
+    assert rows[0]["state"] == OUTRIGHT
     assert book.report().facts["instruments"][1]["orders"] == 5
 
 

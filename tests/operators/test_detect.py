@@ -12,9 +12,16 @@ from operators.detectors import (
     absorption,
     large_aggressor,
     native_iceberg,
+    order_flow,
+    quote_churn,
+    roll,
     signed_pressure,
+    slicing,
+    spoof_like,
     stop_run,
     sweep,
+    synthetic_iceberg,
+    two_sided,
 )
 from operators.executions import FILLS_MAX
 from operators.executions_config import ExecutionsConfig
@@ -31,6 +38,13 @@ DETECTORS = {
     "stop_run": stop_run,
     "signed_pressure": signed_pressure,
     "absorption": absorption,
+    "order_flow": order_flow,
+    "slicing": slicing,
+    "synthetic_iceberg": synthetic_iceberg,
+    "spoof_like": spoof_like,
+    "quote_churn": quote_churn,
+    "two_sided": two_sided,
+    "roll": roll,
 }
 MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 120))
 SHORT_MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 40))
@@ -48,7 +62,7 @@ def executions_of(*rows, config=None):
 def test_all_detectors_of_the_folder_are_in_the_list():
     kept = Detect(DetectConfig()).snapshot()["detectors"]
     assert list(kept) == list(DETECTORS)
-    assert len(kept) == 6
+    assert len(kept) == 13
     assert {one.name for one in fields(DetectConfig)} == {*DETECTORS, "quality_min", "executions"}
 
 
@@ -101,13 +115,15 @@ def test_input_is_not_written_to_and_the_same_input_gives_the_same():
 
 
 def test_state_stays_within_its_bound_on_a_long_tape():
-    operator = Detect(replace(SENSITIVE, native_iceberg=native_iceberg_config(8)))
+    few = slicing.SlicingConfig(cells_max=16), native_iceberg_config(8)
+    operator = Detect(replace(SENSITIVE, slicing=few[0], native_iceberg=few[1]))
     for seed in range(5):
         operator.on_items([evaluations(market(seed, 800, instruments=5))])
     state = operator.snapshot()["detectors"]
     assert len(state["native_iceberg"]["told"]) <= 8
     assert all(len(values) <= 3 + stop_run.ORDERS_MAX for _, values in state["stop_run"]["open"])
-    assert len(pickle.dumps(operator.snapshot())) < 5 * 1_000 + 4_000
+    assert len(state["slicing"]["cells"]) <= 16
+    assert len(pickle.dumps(operator.snapshot())) < 5 * 2_000 + 16 * 600 + 8_000
 
 
 def test_evidence_of_one_row_stands_in_the_order_of_detectors():
@@ -263,6 +279,41 @@ def test_the_symbol_is_the_latest_known():
         (absorption.AbsorptionConfig, "size_min", 0),
         (absorption.AbsorptionConfig, "tail_p_max", 0.5),
         (absorption.AbsorptionConfig, "repeat_ns", 1),
+        (order_flow.OrderFlowConfig, "z_min", 0.0),
+        (order_flow.OrderFlowConfig, "own_z_min", -1.0),
+        (order_flow.OrderFlowConfig, "tail_p_max", 0.5),
+        (order_flow.OrderFlowConfig, "panes_min", 29),
+        (order_flow.OrderFlowConfig, "half_life_s", 59.0),
+        (order_flow.OrderFlowConfig, "repeat_ns", 1),
+        (slicing.SlicingConfig, "p_max", 0.0),
+        (slicing.SlicingConfig, "orders_min", 49),
+        (slicing.SlicingConfig, "size_min", 0),
+        (slicing.SlicingConfig, "period_min_s", 0.0),
+        (slicing.SlicingConfig, "period_max_s", 0.2),
+        (slicing.SlicingConfig, "cells_max", 3),
+        (slicing.SlicingConfig, "repeat_ns", -1),
+        (synthetic_iceberg.SyntheticIcebergConfig, "tranches_min", 1),
+        (synthetic_iceberg.SyntheticIcebergConfig, "p_max", 0.5),
+        (synthetic_iceberg.SyntheticIcebergConfig, "burst", 0.5),
+        (synthetic_iceberg.SyntheticIcebergConfig, "chains_max", 0),
+        (spoof_like.SpoofLikeConfig, "flash_min", 0),
+        (spoof_like.SpoofLikeConfig, "touch_min", 0.0),
+        (spoof_like.SpoofLikeConfig, "share_min", 0.5),
+        (spoof_like.SpoofLikeConfig, "tail_p_max", 0.0),
+        (spoof_like.SpoofLikeConfig, "repeat_ns", 1),
+        (quote_churn.QuoteChurnConfig, "ratio_min", 1.0),
+        (quote_churn.QuoteChurnConfig, "balance_min", 1.0),
+        (quote_churn.QuoteChurnConfig, "tail_p_max", 0.5),
+        (quote_churn.QuoteChurnConfig, "size_min", 0),
+        (quote_churn.QuoteChurnConfig, "repeat_ns", 1),
+        (two_sided.TwoSidedConfig, "size_min", 0),
+        (two_sided.TwoSidedConfig, "balance_min", 0.0),
+        (two_sided.TwoSidedConfig, "tail_p_max", 0.5),
+        (two_sided.TwoSidedConfig, "repeat_ns", 1),
+        (roll.RollConfig, "size_min", 0),
+        (roll.RollConfig, "balance_min", 1.0),
+        (roll.RollConfig, "share_min", 0.0),
+        (roll.RollConfig, "repeat_ns", 1),
         (ExecutionsConfig, "levels_min", 1),
         (ExecutionsConfig, "size_min", 0),
         (ExecutionsConfig, "tail_p_max", 1.0),

@@ -163,7 +163,7 @@ def test_evaluations_keep_their_rows_and_gain_read_only_columns():
 
 
 def test_a_batch_without_rows_passes():
-    assert weighed([]).windows.shape == (0, 5, 16)
+    assert weighed([]).windows.shape == (0, 5, 18)
 
 
 # Quality.
@@ -354,7 +354,7 @@ class Oracle:
         self.panes, self.roots, self.health = {}, {}, {}
 
     def on_row(self, line):
-        """Windows (5, 16), mids (5,), quality."""
+        """Windows (5, 18), mids (5,), quality."""
         root = self.roots.setdefault(int(line["root"]), {"pane": -(10**12), "closed": -(10**12)})
         slot, second = int(line["slot"]), int(line["ts_event"]) // NS_PER_S
         if line["kind"] == PANE:
@@ -363,7 +363,7 @@ class Oracle:
             pane = max(second, root["pane"], root["closed"] + 1)
         root["pane"] = pane
         history = self.panes.setdefault(slot, [])
-        own = [int(line[name]) for name in WINDOW_SUMS[:14]]
+        own = [int(line[name]) for name in WINDOW_SUMS[:16]]
         own += [int(line["ofi"][0]), sum(int(e) for e in line["ofi"])]
         windows, mids2 = [], []
         for width in WINDOWS_S:
@@ -410,7 +410,7 @@ LATENESS = st.sampled_from([0] * 8 + [1, 3, 1000])
 KINDS = st.sampled_from([PANE, PANE, EXECUTION, FAULT])
 LINE = st.tuples(KINDS, st.integers(0, 4), STEPS, LATENESS, st.integers(0, 19))
 SHAPE = st.fixed_dictionaries(
-    {name: VALUES for name in (*WINDOW_SUMS[:3], "cancel_ask", "bid", "ask")}
+    {name: VALUES for name in (*WINDOW_SUMS[:3], "cancel_ask", "flash_ask", "bid", "ask")}
     | {name: st.integers(0, 2) for name in ("bid_size", "ask_size")}
     | {"records": st.integers(0, 20), "state": st.sampled_from([0, 0, DIRTY])}
     | {"ofi": st.lists(VALUES, min_size=OFI_LEVELS, max_size=OFI_LEVELS)}

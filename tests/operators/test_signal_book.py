@@ -271,3 +271,66 @@ def test_no_signal_is_told_of_after_it_was_retracted(seed, controls):
 def test_a_bad_look_back_is_refused(key):
     with pytest.raises(ValueError, match=rf"{key} must be above -1, was -1"):
         LifeConfig(**{key: -1})
+
+
+def both_ways(s, sold=500, **more):
+    """Much is traded, and as much bought as sold."""
+    return pane(
+        s,
+        windows={60: {"buy": 500, "sell": sold}},
+        z={"volume_60": 3.0},
+        tail_p={"volume_60": 0.01},
+        **more,
+    )
+
+
+def great(s):
+    return execution(s, 1, 90, levels=9)
+
+
+def test_a_veto_weakens_an_open_signal_and_says_why():
+    opened, weakened = told(great(1), both_ways(3, 425))
+    assert (opened.change, opened.strength, weakened.change) == ("opened", "HIGH", "updated")
+    assert (weakened.strength, weakened.action, weakened.revision) == ("MODERATE", "MONITOR", 2)
+    assert [one.detector for one in weakened.contributions] == ["sweep", "two_sided"]
+    assert weakened.contributions[1].log_odds < 0
+    total = weakened.bias + sum(one.log_odds for one in weakened.contributions)
+    assert total == pytest.approx(weakened.log_odds)
+    assert weakened.reasons[1] == (
+        "Weakened: 1 trades both ways: 500 lots bought and 425 sold in a minute"
+    )
+    assert [one.side for one in weakened.evidence] == ["buy", "none"]
+
+
+def test_a_veto_that_leaves_nothing_likely_ends_it():
+    _, closed = told(great(1), both_ways(3))
+    assert (closed.change, closed.action) == ("closed", "IGNORE")
+    assert closed.reasons[0].startswith("Closed: no longer likely. 1 trades both ways")
+    again = told(great(1), both_ways(3), great(40), great(70))
+    assert [one.change for one in again] == ["opened", "closed", "opened"]
+
+
+def test_under_a_veto_no_signal_opens_until_it_is_over():
+    assert told(both_ways(3), sweep(4)) == []
+    assert [one.change for one in told(both_ways(3), sweep(34))] == ["opened"]
+
+
+def test_a_veto_leaves_icebergs_and_other_instruments_alone():
+    assert [one.change for one in told(iceberg(1), both_ways(3))] == ["opened"]
+    assert [one.change for one in told(sweep(1), both_ways(3, instrument_id=3))] == ["opened"]
+
+
+def test_a_veto_survives_a_restart_and_goes_with_bad_data():
+    detect, analyze = Detect(DetectConfig()), Analyze(AnalyzeConfig())
+
+    def through(operator, row):
+        return operator.on_items(detect.on_items([evaluations([row])]))
+
+    def signals(out):
+        return [o.value for o in out if isinstance(o, Message) and o.stream == SIGNALS]
+
+    through(analyze, both_ways(3))
+    resumed = Analyze(AnalyzeConfig(), pickle.loads(pickle.dumps(analyze.snapshot())))
+    assert not signals(through(resumed, great(4)))
+    through(resumed, fault(5))
+    assert [one.change for one in signals(through(resumed, great(6)))] == ["opened"]

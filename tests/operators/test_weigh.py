@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from operators.model.items import Observation
 from operators.model.signals import Evidence
 from operators.pile import Pile
-from operators.weigh import KINDS, OPPOSED, probability_of, strength_of, weigh, weighed
+from operators.weigh import KINDS, OPPOSED, VETOES, probability_of, strength_of, weigh, weighed
 from operators.weigh_config import WeighConfig
 
 CONFIG = WeighConfig()
+WEIGHTS = {one.name for one in fields(WeighConfig)}
 GROUPS = {
     "sweep": "aggression",
     "large_aggressor": "aggression",
@@ -19,15 +20,24 @@ GROUPS = {
     "signed_pressure": "pressure",
     "native_iceberg": "passive",
     "absorption": "passive",
+    "order_flow": "book",
+    "slicing": "slicing",
+    "synthetic_iceberg": "passive",
+    "spoof_like": "veto",
+    "quote_churn": "veto",
+    "two_sided": "veto",
+    "roll": "veto",
 }
 
 
-def seen(detector, strength=3.0, *, structural=True, quality=1.0, size=10, side="buy", key=0):
+def seen(
+    detector, strength=3.0, *, structural=True, quality=1.0, size=10, side="buy", key=0, id_=1
+):
     """An observation by a detector."""
     evidence = Evidence(
         detector=detector,
         group=GROUPS[detector],
-        instrument_id=1,
+        instrument_id=id_,
         symbol="ESH4",
         side=side,
         strength=strength,
@@ -51,8 +61,9 @@ def seen(detector, strength=3.0, *, structural=True, quality=1.0, size=10, side=
     return Observation(0, key, 4810_000_000_000, not structural, 0, evidence)
 
 
-def verdict(*observations, against=(), config=CONFIG):
-    return weigh(pile(observations, config), pile(against, config), config)
+def verdict(*observations, against=(), vetoes=(), config=CONFIG):
+    weights = [weighed(one, config) for one in vetoes]
+    return weigh(pile(observations, config), pile(against, config), config, weights)
 
 
 def pile(observations, config):
@@ -114,6 +125,52 @@ def test_opposition_never_takes_more_than_is_there():
     assert weak.log_odds == CONFIG.bias
 
 
+def test_a_veto_takes_its_value_off_and_contributions_add_up():
+    flow = seen("order_flow", 5.0, structural=False)
+    one = verdict(flow, seen("native_iceberg"), vetoes=[seen("spoof_like", 2.0)])
+    parts = {part.detector: part.log_odds for part in one.contributions}
+    assert parts["spoof_like"] == -2.0 * CONFIG.veto_spoof_like
+    assert CONFIG.bias + sum(parts.values()) == pytest.approx(one.log_odds)
+    assert (one.kind, one.size) == ("pressure" if 5.0 * 0.4 > 3 * 0.65 else "iceberg", 10)
+    assert [piece.detector for piece in one.counted] == [
+        *("order_flow", "native_iceberg", "spoof_like"),
+    ]
+
+
+def test_a_veto_undoes_what_it_concerns_and_never_more():
+    flow = seen("order_flow", 1.0, structural=False)
+    undone = verdict(flow, vetoes=[seen("spoof_like", 6.0), seen("quote_churn", 6.0, side="none")])
+    assert undone.log_odds == CONFIG.bias
+    assert [veto.detector for veto in undone.vetoes] == ["spoof_like"]
+    iceberg = seen("native_iceberg")
+    assert verdict(iceberg, vetoes=[seen("spoof_like", 6.0)]) == verdict(iceberg)
+
+
+def test_with_opposition_a_veto_takes_only_what_that_leaves():
+    sweep, against = seen("sweep"), [seen("sweep", 6.0, side="sell")]
+    config = replace(CONFIG, veto_two_sided=10.0)
+    one = verdict(sweep, against=against, vetoes=[seen("two_sided", 6.0)], config=config)
+    assert one.log_odds == CONFIG.bias
+
+
+def test_a_veto_on_another_instrument_takes_nothing():
+    sweep = seen("sweep")
+    assert verdict(sweep, vetoes=[seen("two_sided", id_=2)]) == verdict(sweep)
+    assert verdict(sweep, vetoes=[seen("two_sided")]).log_odds < verdict(sweep).log_odds
+
+
+@pytest.mark.parametrize("detector", VETOES)
+def test_each_veto_counts_against_what_it_concerns(detector):
+    concerned = sorted(VETOES[detector])
+    for name in concerned:
+        assert name in KINDS
+        observation = seen(name, structural=f"structural_{name}" in WEIGHTS)
+        alone = verdict(observation).log_odds
+        none = replace(CONFIG, **{f"veto_{detector}": 0.0})
+        assert verdict(observation, vetoes=[seen(detector)]).log_odds < alone
+        assert verdict(observation, vetoes=[seen(detector)], config=none).log_odds == alone
+
+
 def test_the_kind_is_what_dominates_and_size_is_counted_once():
     one = verdict(
         seen("sweep", size=300), seen("large_aggressor", size=300), seen("native_iceberg", 5.0)
@@ -166,6 +223,7 @@ def test_each_other_setting_counts(key, value):
         ("bias", float("inf")),
         ("relative_absorption", -0.1),
         ("structural_sweep", 11),
+        ("veto_roll", -0.5),
         ("structural_sweep", float("nan")),
         ("rest_share", 1.1),
         ("opposed_share", -1),

@@ -33,6 +33,21 @@ export function corners(shape, sign = 1) {
       return around(6, 1.05, 0);
     case "pentagon":
       return around(5, 1.05, -TURN / 4);
+    case "cross":
+      return [
+        [-0.4, -1.1],
+        [0.4, -1.1],
+        [0.4, -0.4],
+        [1.1, -0.4],
+        [1.1, 0.4],
+        [0.4, 0.4],
+        [0.4, 1.1],
+        [-0.4, 1.1],
+        [-0.4, 0.4],
+        [-1.1, 0.4],
+        [-1.1, -0.4],
+        [-0.4, -0.4],
+      ];
     case "star":
       return around(10, 1.2, -TURN / 4, 0.68);
     default:

@@ -21,6 +21,12 @@ export const KINDS = {
     shape: "square",
     text: "flow was met without a move",
   },
+  slicing: {
+    letter: "C",
+    name: "Slicing",
+    shape: "cross",
+    text: "orders of one size at regular times",
+  },
   large: { letter: "L", name: "Large", shape: "hexagon", text: "single orders beyond the usual" },
 };
 const UNKNOWN = { letter: "?", name: "", shape: "pentagon", text: "" };
