@@ -39,7 +39,7 @@ check: setup ## the gate before a commit: format, lint, types, quick tests
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@IFD_HYPOTHESIS=fast $(BIN)/pytest --quiet -m "not kafka and not servers and not slow" $(CHECKED)
+	@IFD_HYPOTHESIS=fast $(BIN)/pytest --quiet -n logical --dist loadfile -m "not kafka and not servers and not slow" $(CHECKED)
 
 test-servers: setup ## tests with real servers, which they start themselves: Apache Kafka (Java 17), PostgreSQL, Chromium
 	@$(BIN)/pytest -m "kafka or servers" $(ARGS)
