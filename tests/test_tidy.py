@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
-    "config", "connectors", "dataflows", "evaluation", "examples", "operators", "simulator", "sinks",
+    "config", "connectors", "dataflows", "evaluation", "examples",
+    "operators", "simulator", "sinks",
 )  # fmt: skip
 
 # Import direction: a package or module, and the prefixes of ours it may import. The longest
