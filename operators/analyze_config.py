@@ -14,7 +14,7 @@ class AnalyzeConfig:
     life: LifeConfig = field(default_factory=LifeConfig)
     sample_every: int = 16
     """One in so many observations below the threshold is followed up like a signal, at least 1."""
-    control_every: int = 60
+    control_every: int = 300
     """One in so many seconds of a root's front future is, while no signal is open, at least 1."""
     params: str = "unversioned"
     """Version of all settings that can change an output, stated in each signal; not empty."""

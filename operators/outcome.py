@@ -250,6 +250,7 @@ class Outcome:
             tick_e9=contract.tick_e9,
             tick_value=contract.tick_value,
             currency=contract.currency,
+            due_ns=given["ts_from"],
             **given,
         )
         why = ""
@@ -272,36 +273,37 @@ class Outcome:
         """The newest quote of an instrument is the first at or after what was waited for."""
         for point in list(pending.points):
             if point.slot == slot:
-                while point.due_ns(self._horizons_s) <= now_ns:
-                    self._advance(pending, point, now_ns, out)
-                    if point not in pending.points:
-                        break
+                while point.due_ns <= now_ns and self._advance(pending, point, now_ns, out):
+                    pass
         self._wait(pending)
 
     def _expire(self, pending: Pending, now_ns: int, out: list[Flowing]) -> None:
         """The clock passed what was waited for: the mid that stands is it, or there is none."""
         limit_ns = now_ns - self._config.wait_ns
-        while (point := pending.first(limit_ns, self._horizons_s)) is not None:
+        while (point := pending.first(limit_ns)) is not None:
             self._advance(pending, point, now_ns, out)
         self._wait(pending)
 
-    def _advance(self, pending: Pending, point: Point, now_ns: int, out: list[Flowing]) -> None:
-        """The quote of the instrument is that of the point's next horizon, if it is one."""
+    def _advance(self, pending: Pending, point: Point, now_ns: int, out: list[Flowing]) -> bool:
+        """The quote of the instrument is that of the point's next horizon, if it is one.
+
+        Whether there are further horizons.
+        """
         quote = self._quotes[point.slot]
-        due_ns = point.due_ns(self._horizons_s)
-        why = self._why(point, quote, due_ns)
+        why = self._why(point, quote, point.due_ns)
         pair = int(quote["bid"]), int(quote["ask"])
         if point.stage == 0:
             if why:
                 self._give_up(pending, point, why, now_ns, out)
-                return
+                return False
             point.bid_e9, point.ask_e9 = pair
         else:
             horizon_s = self._horizons_s[point.stage - 1]
             self._tell(pending.root, point, horizon_s, now_ns, None if why else pair, why, out)
-        point.stage += 1
-        if point.stage > len(self._horizons_s):
+        goes_on = point.go_on(self._horizons_s)
+        if not goes_on:
             pending.points.remove(point)
+        return goes_on
 
     def _why(self, point: Point, quote: Any, due_ns: int) -> str:
         """Why the quote is no mid of an instant, or nothing."""
@@ -349,14 +351,15 @@ class Outcome:
 
     def _wait(self, pending: Pending) -> None:
         """Note when rows and the clock matter next."""
-        index = self._roots[pending.root]
-        due_ns = pending.due(self._horizons_s)
-        self._due[index] = due_ns if due_ns == NEVER else due_ns + self._config.wait_ns
-        slots = {point.slot for point in pending.points}
-        own = (self._quotes["root"] == index) & (self._quotes["due"] != NEVER)
-        self._quotes["due"][own] = NEVER
-        for slot in slots:
-            self._quotes["due"][slot] = pending.due_at_slot(slot, self._horizons_s)
+        wanted = pending.wanted()
+        due = self._quotes["due"]
+        for slot in pending.slots:
+            due[slot] = NEVER
+        for slot, due_ns in wanted.items():
+            due[slot] = due_ns
+        pending.slots = tuple(wanted)
+        at_end = min(wanted.values()) + self._config.wait_ns if wanted else NEVER
+        self._due[self._roots[pending.root]] = at_end
 
     def _slot(self, root: str, instrument_id: int) -> int:
         """Place of an instrument, −1 if there has been no row of it."""

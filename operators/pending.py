@@ -9,9 +9,9 @@ from operators.outcome_kernel import NEVER
 _NS_PER_S: Final = 1_000_000_000
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Point:
-    """A signal or sample on its way through the horizons."""
+    """A signal or sample on its way through the horizons. No two are the same."""
 
     number: int
     """In order of arrival within the root."""
@@ -30,16 +30,21 @@ class Point:
     tick_value: float | None
     currency: str
     ts_from: int
+    due_ns: int
+    """When the mid is wanted that is wanted next: at first at `ts_from`."""
     stage: int = 0
     """0: the mid to measure from is wanted; then the place of the next horizon, plus 1."""
     bid_e9: int = 0
     """At the point, once stage is above 0."""
     ask_e9: int = 0
 
-    def due_ns(self, horizons_s: tuple[int, ...]) -> int:
-        """When the mid is wanted that is wanted next."""
-        after_s = 0 if self.stage == 0 else horizons_s[self.stage - 1]
-        return self.ts_from + after_s * _NS_PER_S
+    def go_on(self, horizons_s: tuple[int, ...]) -> bool:
+        """Wait for the next horizon; whether there is one."""
+        self.stage += 1
+        if self.stage > len(horizons_s):
+            return False
+        self.due_ns = self.ts_from + horizons_s[self.stage - 1] * _NS_PER_S
+        return True
 
     def outcome(
         self, root: str, horizon_s: int, now_ns: int, quote: tuple[int, int] | None, unknown: str
@@ -95,22 +100,23 @@ class Pending:
     feed: str
     points: list[Point] = field(default_factory=list)
     numbered: int = 0
+    slots: tuple[int, ...] = ()
+    """Of instruments whose mid is wanted, as last noted; not part of the state."""
 
-    def due_at_slot(self, slot: int, horizons_s: tuple[int, ...]) -> int:
-        """When a mid of the instrument is wanted next; NEVER if none is."""
-        wanted = [one.due_ns(horizons_s) for one in self.points if one.slot == slot]
-        return min(wanted, default=NEVER)
-
-    def due(self, horizons_s: tuple[int, ...]) -> int:
-        """When a mid of any instrument is; NEVER if none is."""
-        return min([one.due_ns(horizons_s) for one in self.points], default=NEVER)
-
-    def first(self, limit_ns: int, horizons_s: tuple[int, ...]) -> Point | None:
-        """The point whose mid is wanted first, at or before an instant."""
-        found, first = None, (limit_ns, NEVER)
+    def wanted(self) -> dict[int, int]:
+        """Slot → when a mid of the instrument is wanted next."""
+        found: dict[int, int] = {}
         for one in self.points:
-            if (key := (one.due_ns(horizons_s), one.number)) <= first:
-                found, first = one, key
+            if one.due_ns < found.get(one.slot, NEVER):
+                found[one.slot] = one.due_ns
+        return found
+
+    def first(self, limit_ns: int) -> Point | None:
+        """The point whose mid is wanted first, at or before an instant; of equals the earlier."""
+        found, first_ns = None, limit_ns + 1
+        for one in self.points:
+            if one.due_ns < first_ns:
+                found, first_ns = one, one.due_ns
         return found
 
     def pack(self) -> tuple[Any, ...]:
