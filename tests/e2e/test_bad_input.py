@@ -132,7 +132,7 @@ def test_a_place_without_a_readable_file_is_named(tmp_path, capfd):
     (tmp_path / "good.dbn").write_bytes(TEN)
     for name, found in (
         ("none.dbn", "expected a DBN file, found nothing there"),
-        ("folder.dbn", "expected a readable DBN file, found: Is a directory"),
+        ("folder.dbn", "expected DBN files (.dbn, .dbn.zst) or a tape, found none"),
     ):
         code, out, err = replayed(capfd, "good.dbn", name, "--summary")
         assert (code, err) == (2, f"ifd: {name}: {found}\n")
