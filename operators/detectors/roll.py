@@ -49,7 +49,7 @@ class Roll:
     Wrong when two parties happen to trade two months in opposite directions, and blind to rolls
     by the calendar spread, which is an instrument of its own, and to rolls much smaller than the
     front month's other flow.
-    Expected false alarms: the far month must trade one-sidedly by half of its volume and 20
+    Expected false alarms: the far month must trade one-sidedly by a third of its volume and 50
     contracts, and the front month against it by a similar size: few in quiet hours, several an hour
     where both months are liquid.
 

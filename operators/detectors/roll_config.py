@@ -9,13 +9,13 @@ from operators.model.records import NS_PER_S
 class RollConfig:
     """When flow counts as a roll."""
 
-    size_min: int = 30
+    size_min: int = 50
     """Contracts net in 60 s in each of the two futures, at least 1."""
     balance_min: float = 0.4
     """The smaller net size as a share of the larger, 0…1, both excluded."""
     share_min: float = 0.35
     """Net size as a share of the volume in the future that trades less, 0…1, both excluded."""
-    repeat_ns: int = 10_000_000_000
+    repeat_ns: int = 20_000_000_000
     """While it lasts, it is told again after so long, at least one second."""
 
     def __post_init__(self) -> None:

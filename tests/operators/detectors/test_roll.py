@@ -56,9 +56,9 @@ def test_a_dirty_book_is_none():
     assert vetoes(dirty, future(60, 2, *NEXT)) == []
 
 
-def test_it_is_told_every_ten_seconds():
+def test_it_is_told_every_twenty_seconds():
     rows = [
-        future(60 + n, each, *sums) for n in range(12) for each, sums in ((1, FRONT), (2, NEXT))
+        future(60 + n, each, *sums) for n in range(22) for each, sums in ((1, FRONT), (2, NEXT))
     ]
     assert [one.instrument_id for one in vetoes(*rows)] == [2, 1, 2, 1]
 
