@@ -207,7 +207,7 @@ class Analyze:
             book.root, now_ns, observation, self._config.sample_every
         ):
             return None
-        verdict = book._verdict(side)
+        verdict = book.verdict(side)
         if verdict is None or verdict.probability >= PROBABILITY_MIN:
             return None
         self._counts["samples"] += 1
@@ -233,7 +233,7 @@ class Analyze:
         if int(mixed(now_ns, salt)) % self._config.control_every:
             return None
         side: Side = SIDE_NAMES[side_drawn(now_ns, salt)]
-        verdict = book._verdict(side)
+        verdict = book.verdict(side)
         log_odds = self._config.weights.bias if verdict is None else verdict.log_odds
         if book.open or probability_of(log_odds) >= PROBABILITY_MIN:
             return None

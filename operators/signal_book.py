@@ -135,7 +135,7 @@ class SignalBook:
         pile.put(key, weighed(observation, self.weights))
         if is_veto:
             return [*signals, *self._weakened(side, now_ns)]
-        verdict = self._verdict(side)
+        verdict = self.verdict(side)
         assert verdict is not None
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
         return signals if signal is None else [*signals, signal]
@@ -200,7 +200,8 @@ class SignalBook:
         self.ended = deque(_unpacked(entry) for entry in ended)
         self.cooling = {(side, kind): until for side, kind, until in cooling}
 
-    def _verdict(self, side: Side) -> Verdict | None:
+    def verdict(self, side: Side) -> Verdict | None:
+        """What the side's evidence amounts to; None without any."""
         own, other = self.evidence[side], self.evidence["sell" if side == "buy" else "buy"]
         vetoes = [
             piece
@@ -213,7 +214,7 @@ class SignalBook:
         """Open signals that a veto of the side, or of both, brings to a lower strength or ends."""
         found = []
         for key, entry in list(self.open.items()):
-            verdict = self._verdict(key[0]) if side in (key[0], "none") else None
+            verdict = self.verdict(key[0]) if side in (key[0], "none") else None
             if verdict is None or not verdict.vetoes:
                 continue
             rank = _RANK.index(strength_of(verdict.probability))
@@ -314,7 +315,7 @@ class SignalBook:
 
     def _without(self, key: tuple[Side, str], reason: str, now_ns: int) -> Signal:
         """The next revision of a signal whose evidence was taken away, or its retraction."""
-        verdict = self._verdict(key[0])
+        verdict = self.verdict(key[0])
         stands = key[1] in self._kinds(key[0])
         if verdict is not None and stands and verdict.probability >= PROBABILITY_MIN:
             return self._publish(key, self.open[key].last, verdict, now_ns)

@@ -178,7 +178,7 @@ def _tell(folder: Path, arguments: argparse.Namespace, elapsed_s: float) -> None
     from dataflows.summary import collect
 
     summary = collect(folder)
-    streams = summary.pop("streams")
+    streams, outcomes = summary.pop("streams"), summary.pop("outcomes")
     summary["records_per_s"] = round(summary["records"] / elapsed_s) if elapsed_s > 0 else 0
     if arguments.summary:
         print(json.dumps(summary))
@@ -186,6 +186,7 @@ def _tell(folder: Path, arguments: argparse.Namespace, elapsed_s: float) -> None
     print(
         f"{summary['records']:,} records of {len(summary['instruments'])} instruments in "
         f"{elapsed_s:.1f} s: {streams['signals']} signal messages, {streams['executions']} "
-        f"notable executions, {streams['gaps']} gaps; digest {summary['signals']['digest'][:16]}",
+        f"notable executions, {streams['gaps']} gaps, {outcomes['known']} outcomes known and "
+        f"{sum(outcomes['unknown'].values())} not; digest {summary['signals']['digest'][:16]}",
         file=sys.stderr,
     )
