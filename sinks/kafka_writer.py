@@ -80,6 +80,8 @@ class KafkaWriter:
         self._partition = partition
         self._gate = gate
         self._offsets: dict[str, int] = self._resumed_offsets(state)
+        self._behind_from: dict[str, int] | None = None
+        """Offsets from which the topics hold what the flow has yet to give again; None: nothing."""
         self._outbox = Outbox(None if state is None else state["outbox"])
         self._changed = Condition()
         self._is_open = False
@@ -135,12 +137,15 @@ class KafkaWriter:
         """
         self.wait_open()
         with self._changed:
+            if not self._outbox.is_behind():
+                self._behind_from = None
+            offsets = self._offsets if self._behind_from is None else self._behind_from
             return {
                 "version": self.STATE_VERSION,
                 "generation": self._config.generation,
                 "partitions": self._config.partitions,
                 "cluster": self._cluster.id,
-                "offsets": dict(self._offsets),
+                "offsets": dict(offsets),
                 "outbox": self._outbox.snapshot(),
             }
 
@@ -335,6 +340,8 @@ class KafkaWriter:
         tail = read_tail(self._config, self._cluster, self._partition, self._offsets)
         with self._changed:
             self.counters.delivered += self._outbox.settle(tail.held)
+            if self._behind_from is None and self._outbox.is_behind():
+                self._behind_from = dict(self._offsets)
             self._offsets |= tail.stops
             self._note_outbox()
 

@@ -136,6 +136,13 @@ class Outbox:
             self._held_last[key] = max(self._held_last.get(key, 0), newest.get(key, 0))
         return dropped
 
+    def is_behind(self) -> bool:
+        """Whether the topic was found to hold messages that are still to be taken here.
+
+        Until they are, only the topic knows of them: a resume must read them there once more.
+        """
+        return any(newest > self._last.get(key, 0) for key, newest in self._held_last.items())
+
     def last(self) -> dict[Key, int]:
         """(stream, root) → newest seq taken: acknowledged or waiting here. A copy."""
         return dict(self._last)

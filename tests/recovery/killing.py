@@ -1,4 +1,4 @@
-"""`ifd live` whose workers kill themselves now and then, where it could hurt most.
+"""`ifd live` whose workers kill themselves, each at one of the moments where it could hurt most.
 
 `snapshot`: while the state of a step is taken; `produced`: before a transaction is committed;
 `committed`: after that, and before the sink knows. Each kill leaves a file in KILL_FOLDER, named
@@ -11,38 +11,51 @@ import signal
 import sys
 from pathlib import Path
 
-
-def die(kind: str, chance: float) -> None:
-    """Now and then, as long as there may be more of this kind."""
-    folder = Path(os.environ["KILL_FOLDER"])
-    left = int(os.environ["KILL_MAX"]) - len(list(folder.glob(f"{kind}-*")))
-    if random.random() < chance and left > 0:
-        (folder / f"{kind}-{os.getpid()}").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+KINDS = ("snapshot", "produced", "committed")
 
 
-def in_snapshot() -> None:
+class Fate:
+    """Of this process: a kind of which there may be more, and how often that moment passes by."""
+
+    def __init__(self) -> None:
+        self._folder = Path(os.environ["KILL_FOLDER"])
+        most = int(os.environ["KILL_MAX"])
+        left = [kind for kind in KINDS if len(list(self._folder.glob(f"{kind}-*"))) < most]
+        self._kind = random.choice(left) if left else ""
+        self._passes = random.randrange(3)
+
+    def meet(self, kind: str) -> None:
+        """The moment has come; perhaps it is the one."""
+        if kind != self._kind:
+            return
+        if self._passes == 0:
+            (self._folder / f"{kind}-{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._passes -= 1
+
+
+def in_snapshot(fate: Fate) -> None:
     from dataflows.adapter import OperatorLogic
 
     snapshot = OperatorLogic.snapshot
 
     def dying(self: OperatorLogic) -> object:
         state = snapshot(self)
-        die("snapshot", 0.02)
+        fate.meet("snapshot")
         return state
 
     OperatorLogic.snapshot = dying  # type: ignore[method-assign]
 
 
-def around_commit() -> None:
+def around_commit(fate: Fate) -> None:
     from sinks.kafka_transaction import Transactions
 
     commit = Transactions._commit
 
     def dying(self: Transactions) -> None:
-        die("produced", 0.05)
+        fate.meet("produced")
         commit(self)
-        die("committed", 0.05)
+        fate.meet("committed")
 
     Transactions._commit = dying  # type: ignore[method-assign]
 
@@ -52,8 +65,9 @@ def main() -> None:
     if "dataflows.worker:flow" in sys.argv:
         from dataflows import worker
 
-        in_snapshot()
-        around_commit()
+        fate = Fate()
+        in_snapshot(fate)
+        around_commit(fate)
         worker.main()
         return
     from dataflows import supervisor

@@ -91,6 +91,26 @@ def test_a_kill_before_the_first_snapshot_repeats_nothing(kafka):
     assert_once_and_in_order(kafka, messages)
 
 
+@pytest.mark.parametrize("first", [None, 0, 8])
+@pytest.mark.parametrize("given_again", [0, 5, 22, 33])
+def test_a_kill_between_snapshots_of_a_replay_repeats_nothing(kafka, first, given_again):
+    messages = tape(10)
+    part = build(kafka)
+    part.write_batch(messages[: first or 0])
+    state = None if first is None else part.snapshot()
+    deliver(part, messages[first or 0 : 30])
+    kill(part)
+    # The replay has not yet come to where the topics are when its snapshot is taken.
+    again = build(kafka, state=state)
+    again.write_batch(messages[first or 0 :][:given_again])
+    state = pickle.loads(pickle.dumps(again.snapshot()))
+    kill(again)
+    last = build(kafka, state=state)
+    last.write_batch(messages[(first or 0) + given_again :])
+    last.close()
+    assert_once_and_in_order(kafka, messages)
+
+
 def test_a_snapshot_with_undelivered_messages_delivers_them(kafka, monkeypatch):
     messages = tape(5)
     with monkeypatch.context() as patch:

@@ -111,13 +111,13 @@ class Worker:
     def __init__(self, tape):
         self.tape = tape
         self.topic = []
-        self.stored = (None, 0)
+        self.stored = (None, 0, 0)
         self.resume()
 
     def resume(self):
-        state, self.position = self.stored
+        state, self.position, self.read_from = self.stored
         self.outbox = Outbox(state)
-        self.outbox.settle(held(*self.topic))
+        self.outbox.settle(held(*self.topic[self.read_from :]))
 
     def write(self, count):
         for one in self.tape[self.position : self.position + count]:
@@ -134,7 +134,10 @@ class Worker:
             self.resume()
 
     def snapshot(self):
-        self.stored = (pickle.loads(pickle.dumps(self.outbox.snapshot())), self.position)
+        if not self.outbox.is_behind():
+            self.read_from = len(self.topic)
+        state = pickle.loads(pickle.dumps(self.outbox.snapshot()))
+        self.stored = (state, self.position, self.read_from)
 
 
 STEPS = st.one_of(
