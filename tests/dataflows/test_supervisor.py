@@ -132,8 +132,8 @@ def test_a_users_mistake_is_told_in_its_line_alone(cluster, capsys):
 
 
 def test_a_process_deaf_to_the_stop_is_killed_and_named(cluster):
-    started = cluster(WAITS, DEAF, **{"cluster.stop_s": 0.2})
-    wait_for(started._workers[1].is_at_work.is_set)
+    started = cluster("pass", DEAF, **{"cluster.stop_s": 0.2})
+    wait_for(lambda: started._workers[1].is_at_work.is_set() and started.codes[0] == 0)
     assert started.stop() == [1]
     assert not started.is_running()
     assert started.codes[1] == -signal.SIGKILL
