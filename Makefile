@@ -33,7 +33,7 @@ demo: setup ## everything on this machine, no key and no broker needed (ARGS="--
 	@$(BIN)/ifd demo $(ARGS)
 
 test: setup ## all tests that need nothing but this checkout (ARGS="-k sweep")
-	@$(BIN)/pytest -n logical --dist loadfile -m "not kafka and not servers" $(ARGS)
+	@$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder -m "not kafka and not servers" $(ARGS)
 
 check: setup ## the gate before a commit: format, lint, types, quick tests
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet . | head -40; exit 1; }
