@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 KILLS = int(os.environ.get("IFD_SOAK_KILLS", "3"))
 """How often something dies; `make soak` asks for a hundred."""
+SHORT = "IFD_SOAK_KILLS" not in os.environ
 SPEED = 2.0
 """So slow that the tape does not end before what a test does to those who read it."""
 FAST = 0.0
@@ -180,6 +181,7 @@ def test_killed_anywhere_on_apache_kafka(
     assert_same(apache_servers, undisturbed)
 
 
+@pytest.mark.skipif(SHORT, reason="takes minutes: make soak")
 def test_rescaled_stopped_and_then_of_other_settings_nothing_is_lost_between(
     tape: Path, undisturbed: Held, servers: str, tmp_path: Path
 ) -> None:
@@ -210,6 +212,7 @@ def test_rescaled_stopped_and_then_of_other_settings_nothing_is_lost_between(
     assert 0 < one.counts["executions"] < undisturbed.counts["executions"]
 
 
+@pytest.mark.skipif(SHORT, reason="takes minutes: make soak")
 def test_a_peer_slowed_to_a_tenth_loses_nothing_and_memory_stays_bounded(
     tape: Path, undisturbed: Held, servers: str, tmp_path: Path
 ) -> None:
