@@ -10,9 +10,11 @@ from threading import Condition, Thread
 from typing import Self
 
 import psutil
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from dataflows.live_lock import told
-from tests.flows import ROOT, ifd, quiet_env, wait_for
+from operators.model.streams import PRESSURE, topic
+from tests.flows import PARTITIONS, ROOT, ifd, quiet_env, wait_for
 
 DEADLINE_S = 240.0
 
@@ -105,6 +107,29 @@ class LiveRun:
     def count(self, pattern: str) -> int:
         """Lines so far that match."""
         return sum(re.search(pattern, line) is not None for line in self.lines)
+
+    def progress(self, servers: str) -> None:
+        """Until more of the market has come out: the pressure of some further seconds."""
+        consumer = Consumer({"bootstrap.servers": servers, "group.id": "ifd-tests-progress"})
+        name = topic(PRESSURE)
+
+        def seconds() -> int:
+            places = [TopicPartition(name, number) for number in range(PARTITIONS)]
+            try:
+                return sum(consumer.get_watermark_offsets(each, timeout=30)[1] for each in places)
+            except KafkaException:
+                return 0  # Nobody has made the topic yet.
+
+        try:
+            seen = seconds()
+            wait_for(lambda: seconds() > seen + 4 * PARTITIONS or self.is_over(), "progress")
+            assert not self.is_over(), self.text
+        finally:
+            consumer.close()
+
+    def is_over(self) -> bool:
+        """Whether the supervisor has ended."""
+        return self.process.poll() is not None
 
     def end(self, number: signal.Signals | None = signal.SIGTERM) -> int:
         """Its exit code, after this signal if there is one; it leaves no worker."""

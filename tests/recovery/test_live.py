@@ -79,15 +79,6 @@ def assert_same(servers: str, undisturbed: Held) -> None:
     assert found.digest == undisturbed.digest
 
 
-def progress(run: LiveRun, servers: str) -> None:
-    """Until something new is on the topics."""
-    seen = sum(held(servers).counts.values())
-    wait_for(
-        lambda: sum(held(servers).counts.values()) > seen or run.process.poll() is not None,
-        f"progress: {run.text}",
-    )
-
-
 def finish(run: LiveRun) -> None:
     """Let it read as fast as it can to the end."""
     run.write({"source.speed": FAST})
@@ -95,9 +86,9 @@ def finish(run: LiveRun) -> None:
     assert run.end(None) == 0, run.text
 
 
-def slow_run(tape: Path, servers: str, folder: Path, *words: object) -> LiveRun:
+def slow_run(tape: Path, servers: str, folder: Path, *words: object, kills: int = 0) -> LiveRun:
     """Slower than what a test does to it."""
-    pace = SPEED * 4 / max(KILLS, 4)
+    pace = SPEED * 4 / max(kills, 4)
     return LiveRun(folder, given(tape, servers), *words, file={"source.speed": pace})
 
 
@@ -125,10 +116,10 @@ def kill_often(run: LiveRun, kills: int, seed: int) -> int:
     """SIGKILL to a worker or to the supervisor after random times; how many were killed."""
     chance = random.Random(seed)
     done = 0
-    while done < kills and run.process.poll() is None:
+    while done < kills and not run.is_over():
         # Mostly while all are at work, now and then while they start.
         if chance.random() < 0.8:
-            wait_for(lambda: run.is_at_work() or run.process.poll() is not None, run.text)
+            wait_for(lambda: run.is_at_work() or run.is_over(), run.text)
         with pytest.raises(Exception, match="timed out"):
             run.process.wait(chance.uniform(0.0, 1.5))
         workers = run.workers()
@@ -140,14 +131,14 @@ def kill_often(run: LiveRun, kills: int, seed: int) -> int:
         else:
             continue
         done += 1
-        wait_for(lambda: not run.is_at_work() or run.process.poll() is not None, run.text)
+        wait_for(lambda: not run.is_at_work() or run.is_over(), run.text)
     return done
 
 
 def test_killed_anywhere_all_start_again_and_leave_the_same(
     tape: Path, undisturbed: Held, servers: str, tmp_path: Path
 ) -> None:
-    with slow_run(tape, servers, tmp_path, "--processes", 2) as run:
+    with slow_run(tape, servers, tmp_path, "--processes", 2, kills=KILLS) as run:
         assert kill_often(run, KILLS, seed=11) == KILLS
         finish(run)
     assert_same(servers, undisturbed)
@@ -188,13 +179,14 @@ def test_rescaled_stopped_and_then_of_other_settings_nothing_is_lost_between(
     with slow_run(tape, servers, tmp_path) as run:
         run.wait_said("1 process at work")
         for processes in (2, 3):
-            progress(run, servers)
+            run.progress(servers)
             run.rescale(processes)
-        progress(run, servers)
+        run.progress(servers)
         assert run.end() == 0, run.text
         assert run.count("stopped; the next start goes on exactly there") == 1
         run.start()
-        progress(run, servers)
+        wait_for(lambda: held(servers).counts["executions"] > 0 or run.is_over(), "an execution")
+        run.progress(servers)
         first = generation(run)
         # Changes what signals may be, and nothing of this tape.
         run.write({"source.speed": FAST, "analyze.life.evidence_max": 65})
@@ -224,7 +216,7 @@ def test_a_peer_slowed_to_a_tenth_loses_nothing_and_memory_stays_bounded(
         before = other.memory_info().rss
         peak = before
         for _ in range(SLOWED_TENTHS):
-            if run.process.poll() is not None:
+            if run.is_over():
                 break
             # Nine tenths of its time it stands still.
             with suppress(psutil.NoSuchProcess):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sinks.embedded_broker import EmbeddedBroker
-from tests.flows import held, market, summary, wait_for
+from tests.flows import held, market, summary
 from tests.gateways import GatewayProcess, gateway_process
 from tests.live_runs import LiveRun
 
@@ -28,12 +28,6 @@ def servers() -> Iterator[str]:
         yield address
 
 
-def progress(run: LiveRun, servers: str) -> None:
-    """Until something new is on the topics."""
-    seen = sum(held(servers).counts.values())
-    wait_for(lambda: sum(held(servers).counts.values()) > seen, f"progress: {run.text}")
-
-
 def test_a_live_feed_killed_and_rescaled_is_the_replay_of_its_tape(
     gateway: GatewayProcess, servers: str, tmp_path: Path
 ) -> None:
@@ -46,15 +40,15 @@ def test_a_live_feed_killed_and_rescaled_is_the_replay_of_its_tape(
         "cluster.backoff_first_s": 0.05,
     }
     with LiveRun(tmp_path, given, "--processes", 2) as run:
-        progress(run, servers)
+        run.progress(servers)
         run.workers()[0].kill()
         run.wait_said("processes at work", 2)
-        progress(run, servers)
+        run.progress(servers)
         run.rescale(1)
-        progress(run, servers)
+        run.progress(servers)
         run.workers()[0].kill()
         run.wait_said("process at work", 2)
-        progress(run, servers)
+        run.progress(servers)
         assert run.end() == 0, run.text
     found = held(servers)
     assert found.has_each_once()
