@@ -15,11 +15,10 @@ from operators.detectors.points import (
     side_name,
     trimmed,
 )
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
 from operators.model.prices import price_text
-from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 
 WINDOW_S: Final = 60
 _WINDOW: Final = WINDOWS_S.index(WINDOW_S)
@@ -111,16 +110,15 @@ class Absorption:
         side = 1 if z > 0 else -1
         symbol = points.symbol(row.instrument_id)
         price_e9 = row.bid if side > 0 else row.ask
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="passive",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side=side_name(side),
             strength=clipped(abs(z)),
-            structural=False,
-            z=z,
-            tail_p=tail_p,
+            judged=(z, tail_p),
             window_s=WINDOW_S,
             size=size,
             measure=abs(z),
@@ -132,12 +130,6 @@ class Absorption:
                 f" {size} lots net {'sold' if side > 0 else 'bought'} in a minute did not move it"
                 f" (z {abs(z):.1f})"
             ),
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, 0, row.mid_e9(price_e9), True, evidence)
 

@@ -15,11 +15,11 @@ from operators.detectors.points import (
     side_name,
     trimmed,
 )
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry, inlined
 from operators.model.evaluations import OFI_LEVELS, WINDOW_SUMS, WINDOWS_S
 from operators.model.prices import price_text
 from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 from operators.pressure_kernel import exp2_minus
 
 WINDOW_S: Final = 30
@@ -125,16 +125,15 @@ class OrderFlow:
         symbol = points.symbol(row.instrument_id)
         price_e9 = row.mid_e9(row.ask or row.bid)
         size = abs(int(points.windows[index, _WINDOW, _OFI_1]))
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="book",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side=side_name(side),
             strength=clipped(min(abs(z), own_z)),
-            structural=False,
-            z=z,
-            tail_p=tail_p,
+            judged=(z, tail_p),
             window_s=WINDOW_S,
             size=size,
             measure=abs(z),
@@ -146,12 +145,6 @@ class OrderFlow:
                 f" {price_text(price_e9)}: order flow of ten levels far beyond this time of day"
                 f" for half a minute (z {abs(z):.1f}, weighted {own_z:.1f})"
             ),
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, 0, price_e9, True, evidence)
 

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from operators.detectors.points import CANCEL_60, Found, Points, Row, clipped, grown, trimmed
 from operators.detectors.quote_churn_config import QuoteChurnConfig
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
-from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 
 WINDOW_S: Final = 30
 _WINDOW: Final = WINDOWS_S.index(WINDOW_S)
@@ -88,7 +87,6 @@ class QuoteChurn:
         return {"next": trimmed(self._next)}
 
     def _found(self, points: Points, index: int, row: Row) -> Found:
-        z, tail_p = points.judged(index, CANCEL_60)
         sums = points.windows[index, _WINDOW].tolist()
         added = sums[_ADD_BID] + sums[_ADD_ASK]
         withdrawn = sums[_CANCEL_BID] + sums[_CANCEL_ASK]
@@ -96,16 +94,15 @@ class QuoteChurn:
         ratio = (added + withdrawn) / max(1, traded)
         symbol = points.symbol(row.instrument_id)
         price_e9 = row.mid_e9(row.ask or row.bid)
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="veto",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side="none",
             strength=clipped(2 + math.log2(ratio / self._config.ratio_min)),
-            structural=False,
-            z=z,
-            tail_p=tail_p,
+            judged=points.judged(index, CANCEL_60),
             window_s=WINDOW_S,
             size=withdrawn,
             measure=round(ratio, 4),
@@ -116,12 +113,6 @@ class QuoteChurn:
                 f"Quotes of {symbol} churn: {added} lots came near the touch and {withdrawn} went"
                 f" in half a minute, {traded} traded"
             ),
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, 0, price_e9, True, evidence)
 

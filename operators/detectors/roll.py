@@ -6,10 +6,10 @@ import numpy as np
 
 from operators.detectors.points import Found, Points, Row, clipped, grown, side_name, trimmed
 from operators.detectors.roll_config import RollConfig
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry
 from operators.model.evaluations import OUTRIGHT, WINDOW_SUMS, WINDOWS_S
 from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 
 WINDOW_S: Final = 60
 LEGS: Final = 8
@@ -99,16 +99,15 @@ class Roll:
         small, large = sorted((abs(net), abs(other_net)))
         symbol, other = points.symbol(row.instrument_id), points.symbol(other_id)
         price_e9 = row.mid_e9(row.ask or row.bid)
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="veto",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side=side_name(net),
             strength=clipped(6 * small / large),
-            structural=True,
-            z=None,
-            tail_p=None,
+            judged=None,
             window_s=WINDOW_S,
             size=small,
             measure=round(small / large, 4),
@@ -119,12 +118,6 @@ class Roll:
                 f"A roll: {abs(net)} lots of {symbol} {'bought' if net > 0 else 'sold'} net in a"
                 f" minute, {abs(other_net)} of {other} {'bought' if other_net > 0 else 'sold'}"
             ),
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, 0, price_e9, False, evidence)
 

@@ -16,11 +16,10 @@ from operators.detectors.points import (
     trimmed,
 )
 from operators.detectors.spoof_like_config import SpoofLikeConfig
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
 from operators.model.prices import price_text
-from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 
 WINDOW_S: Final = 5
 _WINDOW: Final = WINDOWS_S.index(WINDOW_S)
@@ -107,16 +106,15 @@ class SpoofLike:
         assert tail_p is not None
         symbol = points.symbol(row.instrument_id)
         price_e9 = row.bid if side > 0 else row.ask
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="veto",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side=side_name(side),
             strength=strength_of_tail(tail_p),
-            structural=False,
-            z=z,
-            tail_p=tail_p,
+            judged=(z, tail_p),
             window_s=WINDOW_S,
             size=size,
             measure=float(size),
@@ -127,12 +125,6 @@ class SpoofLike:
                 f"Large {'bids' if side > 0 else 'offers'} of {symbol} near"
                 f" {price_text(price_e9)} flashed: {size} lots came and went unfilled within 2 s"
             ),
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, side, row.mid_e9(price_e9), True, evidence)
 

@@ -16,10 +16,9 @@ from operators.detectors.points import (
     trimmed,
 )
 from operators.detectors.two_sided_config import TwoSidedConfig
+from operators.detectors.window_evidence import window_evidence
 from operators.kernels import entry
 from operators.model.evaluations import WINDOW_SUMS, WINDOWS_S
-from operators.model.records import NS_PER_S
-from operators.model.signals import Evidence
 
 WINDOW_S: Final = 60
 _WINDOW: Final = WINDOWS_S.index(WINDOW_S)
@@ -85,22 +84,20 @@ class TwoSided:
         return {"next": trimmed(self._next)}
 
     def _found(self, points: Points, index: int, row: Row) -> Found:
-        z, tail_p = points.judged(index, VOLUME_60)
         bought, sold = (int(points.windows[index, _WINDOW, column]) for column in (_BUY, _SELL))
         balance = min(bought, sold) / max(bought, sold)
         least = self._config.balance_min
         symbol = points.symbol(row.instrument_id)
         price_e9 = row.mid_e9(row.ask or row.bid)
-        evidence = Evidence(
+        evidence = window_evidence(
+            points,
+            index,
+            row,
             detector=self.NAME,
             group="veto",
-            instrument_id=row.instrument_id,
-            symbol=symbol,
             side="none",
             strength=clipped(STRENGTH_MAX * (balance - least) / (1 - least)),
-            structural=False,
-            z=z,
-            tail_p=tail_p,
+            judged=points.judged(index, VOLUME_60),
             window_s=WINDOW_S,
             size=bought + sold,
             measure=round(balance, 4),
@@ -108,12 +105,6 @@ class TwoSided:
             unit="of the larger side",
             price_e9=price_e9,
             text=f"{symbol} trades both ways: {bought} lots bought and {sold} sold in a minute",
-            order_ids=(),
-            sequence_first=row.sequence_first,
-            sequence_last=row.sequence_last,
-            ts_first=row.ts_event - WINDOW_S * NS_PER_S,
-            ts_last=row.ts_event,
-            quality=round(float(points.quality[index]), 6),
         )
         return Found(index, 0, price_e9, True, evidence)
 
