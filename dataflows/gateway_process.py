@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dataflows.children import end, pass_on
 from dataflows.environment import environment
 from operators.model.errors import ConfigError
 from simulator.gateway.config import KEY
@@ -47,8 +48,10 @@ class GatewayProcess:
             if found := _ADDRESS.match(line):
                 address = found[1], int(found[2])
             if line == "ready\n" and address is not None:
+                pass_on(self._process.stderr)
                 return address
-        said = self._process.stderr.read().strip()
+        with self._process.stderr as remarks:
+            said = remarks.read().strip()
         raise ConfigError(said.removeprefix("ifd: ") or "the gateway ended without a word")
 
     def is_running(self) -> bool:
@@ -57,16 +60,9 @@ class GatewayProcess:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL to what has not ended in time."""
-        if self.is_running():
-            self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        end(self._process, STOP_S)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def feed_settings(feed: str, host: str, port: int) -> Mapping[str, object]:

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from threading import Thread
-from typing import Final, TextIO
+from typing import Final
 
+from dataflows.children import end, pass_on
 from dataflows.environment import environment
 from operators.model.errors import ConfigError
 
@@ -41,8 +41,7 @@ class RelayProcess:
             self.stop()
             self._process.stderr.close()
             raise ConfigError(said.removeprefix("ifd: ") or "the relay ended without a word")
-        # What it says later is for the terminal, and must never fill the pipe.
-        Thread(target=_pass_on, args=(self._process.stderr,), daemon=True).start()
+        pass_on(self._process.stderr)
         return said.removeprefix(_READY)
 
     def is_running(self) -> bool:
@@ -51,19 +50,7 @@ class RelayProcess:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL to what has not ended in time."""
-        if self.is_running():
-            self._process.terminate()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, STOP_S)
 
 
 _READY: Final = "dashboard at "
-
-
-def _pass_on(lines: TextIO) -> None:
-    with lines:
-        for line in lines:
-            sys.stderr.write(line)
