@@ -15,14 +15,13 @@ import numpy as np
 import dataflows  # noqa: F401 - before any kernel: it says where compiled ones are kept
 from connectors.databento.control import START_SESSION, Authentication, Lines, format_line
 from connectors.databento.header import header_bytes
-from connectors.databento.messages import system_record
 from connectors.databento.wire import Decoder, WithRaw
 from operators.model.records import MBO_DTYPE_TS_OUT
+from simulator.gateway.records import replay_completed
 
 KEY: Final = "db-benchmarks-benchmarks-1234567"
-_REPLAYED_CODE: Final = 3
 _TS_OUT_OFFSET: Final = 52
-_TIMEOUT_S: Final = 60.0
+TIMEOUT_S: Final = 120.0
 _READ_BYTES: Final = 65_536
 _PREPARED_BYTES: Final = 16 * 1024 * 1024
 
@@ -34,14 +33,7 @@ def main() -> None:
     parser.add_argument("--ts-out", action="store_true")
     arguments = parser.parse_args()
     data = session_bytes(arguments.file.read_bytes(), ts_out=arguments.ts_out)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(_TIMEOUT_S)
-        sys.stdout.write(f"{server.getsockname()[1]}\n")
-        sys.stdout.flush()
-        connection, _ = server.accept()
-    with connection:
-        connection.settimeout(_TIMEOUT_S)
-        shake_hands(connection)
+    with let_in() as connection:
         sys.stdin.read()
         connection.sendall(data)
         while connection.recv(_READ_BYTES):
@@ -50,7 +42,7 @@ def main() -> None:
 
 def session_bytes(data: bytes, *, ts_out: bool) -> bytes:
     """What a session that replays a file sends: all of it, and that the replay is complete."""
-    end = system_record(0, "Finished mbo replay", _REPLAYED_CODE)
+    end = replay_completed(0, "mbo")
     if not ts_out:
         return data + end
     head = bytearray(data[: header_bytes(data)])
@@ -70,7 +62,25 @@ def session_bytes(data: bytes, *, ts_out: bool) -> bytes:
     return b"".join([*parts, _sent(end)])
 
 
-def shake_hands(connection: socket.socket) -> None:
+def let_in() -> socket.socket:
+    """Print a port of our own; the first client there, up to the start of its session."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(TIMEOUT_S)
+        say(server.getsockname()[1])
+        connection, _ = server.accept()
+    connection.settimeout(TIMEOUT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _shake_hands(connection)
+    return connection
+
+
+def say(number: int) -> None:
+    """Tell whoever started this process, in a line."""
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
+def _shake_hands(connection: socket.socket) -> None:
     """Let any client in that asks, up to the start of its session."""
     connection.sendall(format_line({"lsg_version": "0.9.4"}) + format_line({"cram": "x" * 32}))
     lines = Lines()

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic_ns
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.databento.header import Header
-from connectors.databento.messages import Notice, Rare, Skipped, SymbolMapping
+from connectors.databento.messages import NAMES, Notice, Rare, Skipped
 from connectors.databento.wire import WithRaw
 from connectors.dbn_stream import DbnStream, stored_bytes
 from connectors.feed_status import StatusTeller
@@ -23,21 +23,12 @@ from connectors.root_rules import RootsConfig
 from connectors.roots import RootTable, Sharded
 from operators.model.errors import FeedError, IfdError, StateError
 from operators.model.hashing import shard_key
-from operators.model.items import Control, Definition, MarketStatus, MboRows, Statistic, Tick
+from operators.model.items import MboRows, Tick
 from operators.model.records import MboBatch
 from operators.model.streams import Flowing
 
 Keyed = tuple[str, Flowing]
 """The key of a shard and what goes to it."""
-
-_NAMES: Final[dict[type, str]] = {
-    SymbolMapping: "symbol-mapping",
-    Definition: "definition",
-    MarketStatus: "status",
-    Statistic: "statistics",
-    Tick: "tick",
-    Control: "control",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +347,7 @@ class DbnFilePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         elif isinstance(item, Skipped | Notice):
             _add_one(self.counts.others, str(item.name))
         else:
-            _add_one(self.counts.others, _NAMES[type(item)])
+            _add_one(self.counts.others, NAMES[type(item)])
             out += self._table.on_item(item)
         self._stream.advance()
 

@@ -10,32 +10,26 @@ from typing import BinaryIO, Final
 import zstandard
 from databento_dbn import (
     UNDEF_PRICE,
-    UNDEF_TIMESTAMP,
     InstrumentClass,
     InstrumentDefMsg,
-    Metadata,
     SecurityUpdateAction,
     StatusAction,
     StatusMsg,
-    SType,
-    SymbolMappingMsg,
     SystemCode,
     SystemMsg,
     TriState,
 )
 
-from connectors.databento.messages import TICK_TEXT
+from connectors.databento.messages import TICK_TEXT, mapping_record
 from operators.model.errors import ConfigError
 from operators.model.records import NS_PER_S
+from simulator.gateway.records import header
 from simulator.institutions import Label
 from simulator.instruments import InstrumentSpec
 from simulator.simulation import Simulation, SimulationConfig
 
 DATASET: Final = "GLBX.MDP3"
 PUBLISHER: Final = 1
-STYPE_UNDEF: Final = 255
-STYPE_IN_AT, STYPE_OUT_AT = 16, 88
-"""Bytes of a SymbolMappingMsg (DBN v3) that a live gateway leaves undefined."""
 ZSTD_LEVEL: Final = 1
 SUFFIXES: Final = (".dbn", ".dbn.zst")
 PROGRESS_ROWS: Final = 20_000
@@ -188,15 +182,7 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
 
 def metadata_bytes(start_ns: int) -> bytes:
     """Header of a captured live session: several schemas, no symbols, no end."""
-    return Metadata(
-        dataset=DATASET,
-        start=start_ns,
-        stype_in=None,
-        stype_out=SType("instrument_id"),
-        schema=None,
-        ts_out=False,
-        version=3,
-    ).encode()
+    return header(DATASET, start_ns, ts_out=False)
 
 
 def tick_bytes(ts: int) -> bytes:
@@ -211,7 +197,7 @@ def reference_records(
     form = form or TapeForm()
     for spec in specs:
         if form.definitions:
-            yield mapping_bytes(spec, ts)
+            yield mapping_record(spec.instrument_id, ts, spec.symbol, spec.symbol)
             yield bytes(definition(spec, ts))
     for spec in specs if form.status else ():
         yield bytes(
@@ -225,27 +211,6 @@ def reference_records(
                 is_quoting=TriState("Y"),
             )
         )
-
-
-def mapping_bytes(spec: InstrumentSpec, ts: int) -> bytes:
-    """A live gateway's SymbolMappingMsg: its symbol types and times are undefined."""
-    record = bytearray(
-        bytes(
-            SymbolMappingMsg(
-                publisher_id=0,
-                instrument_id=spec.instrument_id,
-                ts_event=ts,
-                stype_in=SType("raw_symbol"),
-                stype_in_symbol=spec.symbol,
-                stype_out=SType("raw_symbol"),
-                stype_out_symbol=spec.symbol,
-                start_ts=UNDEF_TIMESTAMP,
-                end_ts=UNDEF_TIMESTAMP,
-            )
-        )
-    )
-    record[STYPE_IN_AT] = record[STYPE_OUT_AT] = STYPE_UNDEF
-    return bytes(record)
 
 
 def definition(spec: InstrumentSpec, ts: int) -> InstrumentDefMsg:

@@ -10,8 +10,7 @@ from typing import Final
 
 from connectors.databento.header import Header
 from connectors.databento.history_plan import Request
-from connectors.databento.history_records import mapping_record
-from connectors.databento.messages import decode_message
+from connectors.databento.messages import decode_message, mapping_record
 from operators.model.items import Definition
 
 _FUTURES: Final = frozenset({"F", "S"})

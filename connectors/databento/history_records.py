@@ -1,6 +1,5 @@
-"""Records of history as a live session would have sent them: DBN v3, names in mapping records."""
+"""Records of history as a live session would have sent them: DBN v3."""
 
-import struct
 from typing import Final
 
 from databento_dbn import DBNDecoder, VersionUpgradePolicy
@@ -11,13 +10,10 @@ from operators.model.records import (
     RTYPE_STATISTICS,
     RTYPE_SYMBOL_MAPPING,
     RTYPE_SYSTEM,
-    TS_UNDEF,
 )
 
 _GREW_IN_V2: Final = frozenset({RTYPE_SYMBOL_MAPPING, RTYPE_ERROR, RTYPE_SYSTEM})
 _GREW_IN_V3: Final = frozenset({RTYPE_DEFINITION, RTYPE_STATISTICS})
-_SYMBOL_BYTES: Final = 71
-_STYPE_UNDEF: Final = 255
 
 
 def upgraded(record: bytes, version: int) -> bytes:
@@ -32,18 +28,3 @@ def upgraded(record: bytes, version: int) -> bytes:
     )
     decoder.write(record)
     return bytes(decoder.decode()[0])
-
-
-def mapping_record(instrument_id: int, ts_event: int, subscription: str, symbol: str) -> bytes:
-    """A live gateway's symbol mapping, DBN v3, 176 bytes; names of at most 70 characters."""
-    head = struct.pack(
-        "<BBHIQB", 44, RTYPE_SYMBOL_MAPPING, 0, instrument_id, ts_event, _STYPE_UNDEF
-    )
-    names = _name(subscription) + bytes([_STYPE_UNDEF]) + _name(symbol)
-    return head + names + struct.pack("<QQ", TS_UNDEF, TS_UNDEF)
-
-
-def _name(text: str) -> bytes:
-    raw = text.encode()
-    assert len(raw) < _SYMBOL_BYTES, f"a symbol must be shorter than {_SYMBOL_BYTES} bytes"
-    return raw.ljust(_SYMBOL_BYTES, b"\0")

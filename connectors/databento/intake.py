@@ -14,6 +14,7 @@ from connectors.databento.header import Header
 from connectors.databento.live_config import is_continuous
 from connectors.databento.messages import (
     CONTROL_PREFIX,
+    NAMES,
     Notice,
     Rare,
     Skipped,
@@ -51,14 +52,6 @@ _POSITIONED: Final[dict[type, int]] = {
     Definition: RTYPE_DEFINITION,
     MarketStatus: RTYPE_STATUS,
     Statistic: RTYPE_STATISTICS,
-}
-_NAMES: Final[dict[type, str]] = {
-    SymbolMapping: "symbol-mapping",
-    Definition: "definition",
-    MarketStatus: "status",
-    Statistic: "statistics",
-    Tick: "tick",
-    Control: "control",
 }
 
 _Held = tuple[bytes | memoryview, MboBatch | Rare]
@@ -254,7 +247,7 @@ class Intake:
             self.positions.note_rare(rtype, item.instrument_id, item.ts_event, bytes(raw))
         if isinstance(item, Control) and item.name == DELAYED:
             self.delayed = delayed_of(item)
-        self.counts.add(_NAMES[type(item)])
+        self.counts.add(NAMES[type(item)])
         return self.table.on_item(item)
 
     def _mapping(self, item: SymbolMapping, raw: bytes) -> bool:

@@ -56,7 +56,12 @@ TICK_TEXT: Final = "ifd tick"
 CONTROL_PREFIX: Final = "ifd control "
 """Text of the system record that is a control record: this, a name, a space, JSON."""
 
+SYMBOL_CHARS_MAX: Final = 70
+"""Of a name in a mapping record."""
+
 _TEXT_BYTES: Final = 303
+_SYMBOL_BYTES: Final = SYMBOL_CHARS_MAX + 1
+_STYPE_UNDEF: Final = 255
 _CODE_UNSET: Final = 255
 
 
@@ -95,6 +100,16 @@ class Skipped:
 
 Rare = SymbolMapping | Notice | Skipped | Definition | MarketStatus | Statistic | Tick | Control
 
+NAMES: Final[dict[type, str]] = {
+    SymbolMapping: "symbol-mapping",
+    Definition: "definition",
+    MarketStatus: "status",
+    Statistic: "statistics",
+    Tick: "tick",
+    Control: "control",
+}
+"""What records of a type are counted as; the others carry their name."""
+
 
 def decode_message(feed: str, raw: bytes) -> Rare:
     """The record in `raw`: whole, without ts_out, of one of the sizes in RTYPES."""
@@ -131,6 +146,21 @@ def system_record(ts_event: int, text: str, code: int = _CODE_UNSET) -> bytes:
 def tick_record(ts_event: int) -> bytes:
     """Bytes of a tick: 320."""
     return system_record(ts_event, TICK_TEXT)
+
+
+def mapping_record(instrument_id: int, ts_event: int, subscription: str, symbol: str) -> bytes:
+    """A live gateway's symbol mapping, DBN v3, 176 bytes; names of at most 70 characters."""
+    head = struct.pack(
+        "<BBHIQB", 44, RTYPE_SYMBOL_MAPPING, 0, instrument_id, ts_event, _STYPE_UNDEF
+    )
+    names = _name(subscription) + bytes([_STYPE_UNDEF]) + _name(symbol)
+    return head + names + struct.pack("<QQ", TS_UNDEF, TS_UNDEF)
+
+
+def _name(text: str) -> bytes:
+    raw = text.encode()
+    assert len(raw) < _SYMBOL_BYTES, f"a symbol must be shorter than {_SYMBOL_BYTES} bytes"
+    return raw.ljust(_SYMBOL_BYTES, b"\0")
 
 
 def _system(feed: str, ts_event: int, raw: bytes) -> Tick | Control | Notice:

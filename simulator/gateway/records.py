@@ -13,12 +13,10 @@ from typing import Final
 
 from databento_dbn import Metadata, SType
 
-from connectors.databento.messages import system_record
-from operators.model.records import RTYPE_ERROR, RTYPE_SYMBOL_MAPPING, TS_UNDEF
+from connectors.databento.messages import SYMBOL_CHARS_MAX, mapping_record, system_record
+from operators.model.records import RTYPE_ERROR
 
-_SYMBOL_BYTES: Final = 71
 _ERROR_BYTES: Final = 302
-_UNDEF: Final = 255
 TEXT_BYTES_MAX: Final = 300
 
 
@@ -67,14 +65,8 @@ def header(dataset: str, start_ns: int, *, ts_out: bool, version: int = 3) -> by
 
 def mapping(ts: int, instrument_id: int, subscription: str, symbol: str) -> bytes:
     """From here on `instrument_id` means `symbol`, which `subscription` brought: 176 bytes."""
-    return (
-        struct.pack("<BBHIQ", 44, RTYPE_SYMBOL_MAPPING, 0, instrument_id, ts)
-        + bytes([_UNDEF])
-        + _text(subscription, _SYMBOL_BYTES)
-        + bytes([_UNDEF])
-        + _text(symbol, _SYMBOL_BYTES)
-        + struct.pack("<QQ", TS_UNDEF, TS_UNDEF)
-    )
+    names = subscription[:SYMBOL_CHARS_MAX], symbol[:SYMBOL_CHARS_MAX]
+    return mapping_record(instrument_id, ts, *names)
 
 
 def mapped(raw: bytes) -> tuple[int, str]:

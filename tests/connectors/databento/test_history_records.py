@@ -8,8 +8,8 @@ from databento_dbn import (
     SystemMsg,
 )
 
-from connectors.databento.history_records import mapping_record, upgraded
-from connectors.databento.messages import SymbolMapping, decode_message
+from connectors.databento.history_records import upgraded
+from connectors.databento.messages import SymbolMapping, decode_message, mapping_record
 
 
 def test_a_mapping_is_what_a_live_gateway_sends():
