@@ -39,7 +39,7 @@ def market(path: Path, *, seed: int = 5, duration_s: float = 240.0) -> Path:
         records_per_s=200.0,
         resting_orders=1_500,
         institutions=True,
-        institutions_per_hour=240.0,
+        institutions_per_hour=1_200.0,
     )
     write_tape(config, path, TapeForm(ticks=True))
     return path
