@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from operators.detectors.sweep import ORDERS_MAX
 from operators.detectors.sweep_config import SweepConfig
+from operators.detectors.sweep_rates import CLASSES
 from operators.model.evaluations import AUCTION, EXECUTION, STOP
 from tests.evaluations import ASK, BID, e9, execution, ns
 from tests.operators.detectors.looks import evidence
@@ -20,7 +21,8 @@ def test_three_levels_by_one_order_are_a_sweep():
     assert (one.price_e9, one.order_ids) == (e9(ASK + 0.5), (77,))
     assert (
         one.text
-        == "Bought 50 lots of 1 at once, 3 levels deep to 4810.75: 0 lots were shown at the touch"
+        == "Bought 50 lots of 1 at once, 3 levels deep to 4810.75: 0 lots were shown at the touch;"
+        " 0 like it among the 0 before"
     )
 
 
@@ -121,9 +123,32 @@ def test_elected_stops_join_the_chain_and_orders_are_bounded():
     assert one.size == 100
 
 
+def class_of(chain, config):
+    """(Depth, octave of the size) by hand, None where it does not count."""
+    octave = 0
+    while chain["size"] >= config.size_min * 2 ** (octave + 1) and octave < CLASSES - 1:
+        octave += 1
+    takes = chain["depth"] > 0 and chain["size"] >= max(chain["depth"], config.size_min)
+    return min(chain["levels"] - 2, CLASSES - 1), octave if takes else None
+
+
+def hourly(ended, time_ns, chain, config):
+    """How often a chain as deep or as large comes."""
+    level, octave = class_of(chain, config)
+    expected = []
+    if chain["levels"] >= config.levels_min:
+        deep = sum(1 for c in ended if c[0] >= level)
+        expected.append(300 * 0.008 / 8**level + deep)
+    if octave is not None:
+        large = sum(1 for c in ended if c[1] is not None and c[1] >= octave)
+        expected.append(300 * 0.001 / 4**octave + large)
+    n = len(ended)
+    return min(expected) / (n + 300) * (n + 1) * 3600e9 / (time_ns + 60e9)
+
+
 def naive(rows, config):
     """Chains by hand: (side, size, levels) of each telling."""
-    told, chains = [], {}
+    told, chains, ended, times = [], {}, {}, {}
     for row in rows:
         f = row.fields
         if f["kind"] != EXECUTION or f["aggressor"] == AUCTION or f["side"] == 0:
@@ -139,6 +164,10 @@ def naive(rows, config):
             c["far"] = f["price_last"] if ends > 0 else c["far"]
             c["size"] += f["size"]
         else:
+            if c:
+                pause = min(max(f["ts_event"] - c["ts"], 0), 300 * 10**9)
+                times[f["slot"]] = times.get(f["slot"], 0) + pause
+                ended.setdefault(f["slot"], []).append(class_of(c, config))
             c = {"side": side, "levels": f["levels"], "size": f["size"], "depth": depth}
             c |= {"far": f["price_last"], "told": (0, 0)}
         c["ts"] = f["ts_event"]
@@ -146,16 +175,19 @@ def naive(rows, config):
         wide = c["levels"] >= config.levels_min
         deep = c["depth"] > 0 and c["size"] >= max(c["depth"], config.size_min)
         news = (wide and c["levels"] > c["told"][0]) or c["size"] >= 2 * c["told"][1]
-        if (wide or deep) and news:
+        if not (wide or deep) or not news:
+            continue
+        known = ended.get(f["slot"], []), times.get(f["slot"], 0)
+        if hourly(*known, c, config) <= config.per_hour_max:
             c["told"] = (c["levels"], c["size"])
             told.append((side, c["size"], c["levels"] if wide else None))
     return told
 
 
-@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 120))
-def test_the_kernel_agrees_with_chains_kept_by_hand(seed, levels_min, size_min):
+@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 120), st.floats(0.1, 2000))
+def test_the_kernel_agrees_with_chains_kept_by_hand(seed, levels_min, size_min, rate):
     rows = market(seed, 120)
-    config = SweepConfig(levels_min=levels_min, size_min=size_min)
+    config = SweepConfig(levels_min=levels_min, size_min=size_min, per_hour_max=rate)
     found = [
         (1 if e.side == "buy" else -1, e.size, int(e.measure) if e.unit == "levels" else None)
         for e in evidence("sweep", rows, config)
