@@ -70,6 +70,13 @@ def test_orders_that_never_traded_need_not_be_on_the_tape():
     assert events_of([but(order_ids=("77",), executed=0)], facts(), "x")
 
 
+def test_a_label_that_cannot_hold_all_its_orders_may_have_traded_by_others():
+    many = tuple(str(number) for number in range(1000, 1256))
+    assert events_of([but(order_ids=many)], facts(), "x")
+    with pytest.raises(ConfigError, match="none of its 255 orders"):
+        events_of([but(order_ids=many[1:])], facts(), "x")
+
+
 def test_facts_are_gathered_from_what_detectors_are_given():
     collector = FactsCollector()
     collector.on_item(
