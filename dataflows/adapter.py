@@ -72,6 +72,7 @@ def step(
     *,
     reports: bool = False,
     at_end: Callable[[Any], None] | None = None,
+    start: Saved | None = None,
 ) -> KeyedStream[Flowing]:
     """One step of the chain, one operator per shard.
 
@@ -82,20 +83,28 @@ def step(
         factory: Makes one operator per shard.
         reports: Whether the end of the input makes each operator report.
         at_end: Called with each operator of this process at the end of the input.
+        start: Where the one shard that comes begins, if no recovery store says so.
 
-    Raises (while running): StateError, if the store holds another version of the step's state.
+    Raises (while running): StateError, if the store, or `start`, holds another version of the
+    step's state.
     """
 
     def resume(saved: Saved | None) -> OperatorLogic:
+        saved = start if saved is None else saved
         if saved is None:
             return OperatorLogic(factory(None), reports, at_end)
         version, state = saved
         with entering_engine():
             if version != operator.STATE_VERSION:
+                origin, remedy = (
+                    "the recovery store holds",
+                    "start with an empty recovery directory",
+                )
+                if saved is start:
+                    origin, remedy = "what it shall go on from holds", "begin without it"
                 raise StateError(
-                    f"step {step_id}: the recovery store holds state of version {version}, "
-                    f"expected {operator.STATE_VERSION}; start with an empty recovery directory, "
-                    "or run the version that wrote this one"
+                    f"step {step_id}: {origin} state of version {version}, expected "
+                    f"{operator.STATE_VERSION}; {remedy}, or run the version that wrote this one"
                 )
             return OperatorLogic(factory(state), reports, at_end)
 

@@ -5,19 +5,21 @@ python -m bytewax.run dataflows.detect:flow -r DIR -s 10 -b 0
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
+from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 from bytewax.recovery import RecoveryConfig
 
 from config.calendar import load_calendar
 from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
-from dataflows.adapter import step
+from dataflows.adapter import Factory, Operator, Saved, step
 from dataflows.attendance import Leaving
 from dataflows.distrust import DistrustingSource
 from dataflows.edges import heard, sinks_of, source_of, with_broker
@@ -47,7 +49,11 @@ def build(
     history: HistoryTable | None = None,
     on_baseline: Callable[[HistoryTable], None] | None = None,
     on_judged: Callable[[Flowing], None] | None = None,
+    on_found: Callable[[Flowing], None] | None = None,
     reports: bool = False,
+    start: Mapping[str, Saved] | None = None,
+    on_end: Callable[[str, Any], None] | None = None,
+    up_to_baseline: bool = False,
 ) -> Dataflow:
     """The one chain that live, replay, demo and tests run; only source and sinks differ.
 
@@ -58,7 +64,12 @@ def build(
         history: Baseline to start from.
         on_baseline: Called at the end of the input with the baseline of each shard of this process.
         on_judged: Called with every item that detectors are given: for whoever measures them.
+        on_found: Called with every item that evidence is weighed of.
         reports: Whether operators tell at the end of the input what a summary needs.
+        start: Step id → state to begin with, where the source brings one shard and no recovery
+            store is used; a step that is missing begins with nothing.
+        on_end: Called at the end of the input with each step's id and operator of this process.
+        up_to_baseline: Whether the chain ends there: for whoever only learns what is normal.
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
     analyze = replace(settings.analyze, params=params_version(settings))
@@ -85,25 +96,35 @@ def build(
     def followed(s: dict[str, Any] | None) -> Outcome:
         return Outcome(outcome, s)
 
-    def exported(baseline: Baseline) -> None:
-        if on_baseline is not None:
-            on_baseline(baseline.export())
+    def ended(step_id: str, operator: Any) -> None:
+        if on_baseline is not None and isinstance(operator, Baseline):
+            on_baseline(operator.export())
+        if on_end is not None:
+            on_end(step_id, operator)
 
-    def looked_at(_step: str, keyed: tuple[str, Flowing]) -> None:
-        if on_judged is not None:
-            on_judged(keyed[1])
+    def placed(
+        step_id: str, up: KeyedStream[Flowing], operator: type[Operator], factory: Factory
+    ) -> KeyedStream[Flowing]:
+        at_end, begin = partial(ended, step_id), (start or {}).get(step_id)
+        return step(step_id, up, operator, factory, reports=reports, at_end=at_end, start=begin)
+
+    def looking(call: Callable[[Flowing], None]) -> Callable[[str, tuple[str, Flowing]], None]:
+        return lambda _step, keyed: call(keyed[1])
 
     flow = Dataflow("ifd")
     items = op.input("feed", flow, source)
-    items = step("validate", items, Validate, validated, reports=reports)
-    items = step("book", items, Book, booked, reports=reports)
-    items = step("pressure", items, Pressure, pressed, reports=reports)
-    items = step("baseline", items, Baseline, judged, reports=reports, at_end=exported)
+    items = placed("validate", items, Validate, validated)
+    items = placed("book", items, Book, booked)
+    items = placed("pressure", items, Pressure, pressed)
+    items = placed("baseline", items, Baseline, judged)
     if on_judged is not None:
-        items = op.inspect("judged", items, looked_at)
-    items = step("detect", items, Detect, detected, reports=reports)
-    items = step("analyze", items, Analyze, analyzed, reports=reports)
-    items = step("outcome", items, Outcome, followed, reports=reports)
+        items = op.inspect("judged", items, looking(on_judged))
+    if not up_to_baseline:
+        items = placed("detect", items, Detect, detected)
+        if on_found is not None:
+            items = op.inspect("found", items, looking(on_found))
+        items = placed("analyze", items, Analyze, analyzed)
+        items = placed("outcome", items, Outcome, followed)
     for step_id, sink in sinks.items():
         op.output(step_id, items, sink)
     return flow

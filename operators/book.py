@@ -17,6 +17,7 @@ from operators import book_kernel as kernel
 from operators import book_state as state_of
 from operators.book_config import BookConfig
 from operators.book_head import COUNTERS
+from operators.book_levels import Rest, best_of
 from operators.book_state import Book as Columns
 from operators.model.book_check import VERIFY, BookCheck, verify_of
 from operators.model.controls import GAP, FeedGap, gap_of
@@ -139,6 +140,16 @@ class Book:
             for slot in range(len(self._symbols))
         }
         return Report("book", facts)
+
+    def depth(self, feed: str, instrument_id: int, levels: int) -> tuple[list[Rest], list[Rest]]:
+        """Bids and asks as the last record left them, best first; empty if nothing is known."""
+        number = self._feeds.index(feed) if feed in self._feeds else -1
+        slot = self._slot_of.get(_key(number, instrument_id))
+        if slot is None:
+            return [], []
+        sides, arena = self._columns.sides, self._columns.arena
+        bids, asks = (best_of(sides[line], arena, levels) for line in (2 * slot, 2 * slot + 1))
+        return bids, [(-key, *rest) for key, *rest in asks]  # type: ignore[misc]
 
     def _on_rows(self, item: MboRows, out: list[Flowing]) -> None:
         assert item.rows.dtype == MBO_DTYPE, "rows are market-by-order records"

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from operators.book_head import DEPTH, FREE_AT, LEVEL, LEVEL_DTYPE, NUMBER, SIDE
 from operators.kernels import copy, inlined, kernel, move
 
+Rest = tuple[int, int, int]
+"""What rests at one price: the price (1e-9), contracts, orders."""
 LEVELS_MIN: Final = 4
 _LINEAR_STEPS: Final = 12
 _ABOVE_ALL: Final = 2**63 - 1
@@ -144,6 +146,14 @@ def put_depth(book: Any, slot: np.int64, row: np.int64) -> None:
             depth.ask_size = LEVEL(book.arena, asks.first + ask).size
             ask -= 1
         book.out_depth_rows += 1
+
+
+def best_of(side: Any, arena: NDArray[Any], levels: int) -> list[Rest]:
+    """Levels of a side from the best on, at most so many; its prices with their sign as a key."""
+    stop = int(side["first"] + side["levels"])
+    found = arena[max(int(side["first"]), stop - levels) : stop][::-1]
+    columns = (found[name].tolist() for name in ("key", "size", "count"))
+    return list(zip(*columns, strict=True))
 
 
 def blocks_of(

@@ -130,7 +130,7 @@ class HistoryWorker:
             found = f"found: {error.strerror or error}"
             text = f"{parent}: expected a folder that can be written, {found}"
             raise HistoryError(f"{text}; set history.directory", is_final=True) from error
-        client = _client(self._key, self._config)
+        client = open_client(self._key, self._config)
         facts = (self._config, self._symbols, self._folder, self._counts)
         downloader = Downloader(client, *facts)
         with self._lock:
@@ -187,7 +187,7 @@ class HistoryWorker:
             rmtree(self._folder, ignore_errors=True)
 
 
-def _client(key: str, config: HistoryConfig) -> Client:
+def open_client(key: str, config: HistoryConfig) -> Client:
     """The vendor's client, with our timeout.
 
     Raises:

@@ -24,6 +24,8 @@ COMMANDS: Final[dict[str, str]] = {
     "gateway": "a live gateway on this machine: simulated exchange or files, and faults on command",
     "simulate": "write a tape of the simulated exchange as a DBN file",
     "evaluate": "how well institutions are found on labelled tapes, beside two other engines",
+    "baseline": "build what is normal from the past, or show what a baseline file holds",
+    "why": "replay a signal from the tape, compare bytes, and show what led to it",
     "alerts": "check the alert policy, try a channel, list what was sent",
     "export": "what the store holds as CSV, JSON, NDJSON or Parquet",
     "check": "print the effective settings and where each comes from",
@@ -37,6 +39,9 @@ examples:
   ifd demo --seconds 60                    the same, ending by itself with a summary
   ifd replay day1.mbo.dbn.zst day2.mbo.dbn.zst --summary
                                            signals of Databento files, one JSON object at the end
+  ifd baseline build day-*.dbn.zst --out es.parquet
+                                           what is normal, from the past
+  ifd why 5ee1d0c2a7b94f3e6a01             what led to a signal, and whether a replay agrees
   ifd check                                the settings in force and where each comes from
   IFD_PROFILE=production ifd check --json  those of production, for a program
   ifd COMMAND --help                       what a command takes, with examples

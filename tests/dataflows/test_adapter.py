@@ -42,10 +42,10 @@ class Newer(Count):
 TICKS = [("000", Tick("f", n)) for n in range(4)]
 
 
-def run(items, out, *, operator=Count, store=None, reports=False, at_end=None) -> None:
+def run(items, out, *, operator=Count, store=None, reports=False, at_end=None, start=None) -> None:
     flow = Dataflow("t")
     up = op.input("feed", flow, TestingSource(items, batch_size=2))
-    down = step("count", up, operator, operator, reports=reports, at_end=at_end)
+    down = step("count", up, operator, operator, reports=reports, at_end=at_end, start=start)
     op.output("out", down, TestingSink(out))
     config = None if store is None else RecoveryConfig(str(store))
     run_main(flow, epoch_interval=timedelta(0), recovery_config=config)
@@ -91,3 +91,14 @@ def test_state_of_another_version_is_refused_with_what_to_do(tmp_path):
         "step count: the recovery store holds state of version 1, expected 2; start with an empty "
         "recovery directory, or run the version that wrote this one"
     )
+
+
+def test_without_a_store_it_begins_where_it_is_told():
+    found: list[int] = []
+    run(TICKS, [], start=(1, {"seen": 7}), at_end=lambda count: found.append(count.seen))
+    assert found == [7 + len(TICKS)]
+    with pytest.raises((RuntimeError, StateError)) as raised:
+        run(TICKS, [], start=(2, {"seen": 7}))
+    told = user_error(raised.value)
+    assert isinstance(told, StateError)
+    assert "what it shall go on from holds state of version 2, expected 1" in str(told)

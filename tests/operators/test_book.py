@@ -838,3 +838,12 @@ def test_an_idle_book_keeps_its_size_through_endless_clears():
 def test_a_config_refuses_nonsense(name, value):
     with pytest.raises(ValueError, match=f"{name} must be .*, was {value}"):
         BookConfig(**{name: value})
+
+
+def test_depth_is_what_rests_best_first():
+    book = Book(BookConfig())
+    book.on_items([instrument(), mbo(BOOK)])
+    bids, asks = book.depth(FEED, 1, 2)
+    assert bids == [(99_750_000_000, 5, 1), (99_500_000_000, 6, 1)]
+    assert asks == [(100_000_000_000, 3, 1), (100_250_000_000, 4, 1)]
+    assert book.depth(FEED, 99, 2) == book.depth("other", 1, 2) == ([], [])
