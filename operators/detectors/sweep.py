@@ -18,6 +18,7 @@ from operators.detectors.points import (
 from operators.detectors.sweep_config import SweepConfig
 from operators.detectors.sweep_rates import RATE_DTYPE, entered, hourly
 from operators.kernels import entry
+from operators.model.evaluations import OUTRIGHT
 from operators.model.prices import price_text
 from operators.model.signals import Evidence
 
@@ -86,8 +87,9 @@ class Sweep:
         2.5 − log10(r),   r = (C + 300·q)/(N + 300) · (N + 1)/(T + 60 s)   an hour,
 
     and 6, with C of the N chains that the instrument has had in the time T as deep or large as c, T
-    without pauses beyond five minutes, and q what that share is in ES at night. Where r is more
-    than `per_hour_max` there is no evidence: what a market does all the time says nothing.
+    without pauses beyond five minutes, and q the same share of all outright futures of the root, or
+    of all its other instruments, which starts as in ES at night. Where r is more than
+    `per_hour_max` there is no evidence: what a market does all the time says nothing.
     Levels of a later aggressor that begins at or behind the furthest price of its chain count less
     one, which can be one too many.
 
@@ -96,7 +98,7 @@ class Sweep:
     an instrument and hour, most of them weak. Of 2,933 aggressors of a holiday night in ES, 33 took
     two levels and 3 three.
 
-    State: 219 bytes per instrument.
+    State: 187 bytes per instrument and 96 per root.
 
     References:
         Coalescing: FlashAlpha publishes 500 ms for options; 5 ms for futures is our choice.
@@ -110,11 +112,15 @@ class Sweep:
         self._config = config
         self._chains = np.zeros(0, CHAIN_DTYPE) if state is None else state["chains"].copy()
         self._rates = np.zeros(0, RATE_DTYPE) if state is None else state["rates"].copy()
+        self._pools = np.zeros(0, RATE_DTYPE) if state is None else state["pools"].copy()
 
     def observe(self, points: Points) -> list[Found]:
         """Evidence in the order of rows."""
+        if points.executions.size == 0:
+            return []
         self._chains = grown(self._chains, points.slots)
         self._rates = grown(self._rates, points.slots)
+        self._pools = grown(self._pools, 2 * (int(points.rows["root"].max()) + 1))
         hits = np.empty(points.executions.size, HIT_DTYPE)
         chains = np.empty(points.executions.size, CHAIN_DTYPE)
         config = self._config
@@ -124,6 +130,7 @@ class Sweep:
             points.sound,
             self._chains,
             self._rates,
+            self._pools,
             (config.levels_min, config.size_min, config.coalesce_ns, config.per_hour_max),
             hits,
             chains,
@@ -139,7 +146,11 @@ class Sweep:
 
     def snapshot(self) -> dict[str, Any]:
         """Copies of the chains and how often they come, by slot."""
-        return {"chains": trimmed(self._chains), "rates": trimmed(self._rates)}
+        return {
+            "chains": trimmed(self._chains),
+            "rates": trimmed(self._rates),
+            "pools": self._pools,
+        }
 
     def _found(
         self, points: Points, hit: tuple[int, float, int, int], row: Row, chain: _Chain
@@ -194,7 +205,7 @@ class Sweep:
 
 
 @entry
-def _chain(rows, executions, sound, chains, rates, limits, hits, hit_chains):  # type: ignore[no-untyped-def]
+def _chain(rows, executions, sound, chains, rates, pools, limits, hits, hit_chains):  # type: ignore[no-untyped-def]
     """Bring the chains forward; those that became or grew as sweeps are copied out."""
     levels_min, size_min, coalesce_ns, per_hour_max = limits
     count = 0
@@ -204,6 +215,7 @@ def _chain(rows, executions, sound, chains, rates, limits, hits, hit_chains):  #
         if row.side == 0:
             continue
         chain = chains[row.slot]
+        pool = pools[2 * row.root + (1 if row.state & OUTRIGHT else 0)]
         if not sound[i]:
             chain.side = 0
             continue
@@ -220,6 +232,7 @@ def _chain(rows, executions, sound, chains, rates, limits, hits, hit_chains):  #
         else:
             if chain.side != 0:
                 entered(rates[row.slot], chain, size_min, since)
+                entered(pool, chain, size_min, since)
             chain.side = row.side
             chain.orders = 0
             chain.levels = row.levels
@@ -240,7 +253,7 @@ def _chain(rows, executions, sound, chains, rates, limits, hits, hit_chains):  #
             continue
         further = by_levels and chain.levels > chain.levels_told
         if further or chain.size >= 2 * chain.size_told or chain.size_told == 0:
-            per_hour, like = hourly(rates[row.slot], chain, by_levels, by_depth, size_min)
+            per_hour, like = hourly(rates[row.slot], pool, chain, by_levels, by_depth, size_min)
             if per_hour > per_hour_max:
                 continue
             chain.levels_told = chain.levels

@@ -18,17 +18,18 @@ _OCTAVE_SHARE: Final = np.array([0.001 / 4**k for k in range(CLASSES)])
 _IDLE_NS: Final = 300 * NS_PER_S
 """Longer without an aggressor is no time in which a sweep could have come."""
 _START_NS: Final = 60 * NS_PER_S
-_CHAINS_MAX: Final = 65_536
+_CHAINS_MAX: Final = 65_535
 """Chains after which all counts are halved: the rate of today, not of last month."""
 
 RATE_DTYPE: Final = np.dtype(
     [
         ("chains", "i8"),
         ("time_ns", "i8"),
-        ("levels", "u4", (CLASSES,)),  # chains that ended with so many levels
-        ("octaves", "u4", (CLASSES,)),  # that took what was shown, by size
+        ("levels", "u2", (CLASSES,)),  # chains that ended with so many levels
+        ("octaves", "u2", (CLASSES,)),  # that took what was shown, by size
     ]
 )
+"""Of one instrument; or of all outright futures, or all other instruments, of a root."""
 
 
 @inlined
@@ -64,23 +65,30 @@ def _octave(chain, size_min):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def hourly(rate, chain, by_levels, by_depth, size_min):  # type: ignore[no-untyped-def]
+def hourly(rate, pool, chain, by_levels, by_depth, size_min):  # type: ignore[no-untyped-def]
     """How often a chain as deep, or one as large, comes: whichever is rarer; and how many did."""
-    share = np.float64(PRIOR_CHAINS)
+    share = 1.0
     like = np.int64(0)
     if by_levels:
         place = _level_class(chain)
         like = _from(rate.levels, place)
-        share = _LEVEL_SHARE[place] * PRIOR_CHAINS + like
+        share = _share(like, rate, _from(pool.levels, place), pool, _LEVEL_SHARE[place])
     if by_depth:
         place = _octave(chain, size_min)
         large = _from(rate.octaves, place)
-        if _OCTAVE_SHARE[place] * PRIOR_CHAINS + large < share:
-            share = _OCTAVE_SHARE[place] * PRIOR_CHAINS + large
+        other = _share(large, rate, _from(pool.octaves, place), pool, _OCTAVE_SHARE[place])
+        if other < share:
+            share = other
             like = large
-    per_chain = share / (rate.chains + PRIOR_CHAINS)
     hours = (rate.time_ns + _START_NS) / (3600 * NS_PER_S)
-    return per_chain * (rate.chains + 1) / hours, like
+    return share * (rate.chains + 1) / hours, like
+
+
+@inlined
+def _share(like, rate, pooled, pool, first):  # type: ignore[no-untyped-def]
+    """Share of chains, from the instrument's own; what is not known of it is as in its pool."""
+    guess = (pooled + PRIOR_CHAINS * first) / (pool.chains + PRIOR_CHAINS)
+    return (like + PRIOR_CHAINS * guess) / (rate.chains + PRIOR_CHAINS)
 
 
 @inlined

@@ -84,7 +84,7 @@ def test_signals_with_reasons_come_without_a_baseline(real_data):
     _, signals = hour(real_data)
     opened = [s for s in signals if s.change == "opened"]
     assert 4 <= len(opened) <= 20
-    assert {s.kind for s in opened} == {"iceberg", "sweep"}
+    assert {s.kind for s in opened} <= {"iceberg", "sweep"}
     assert {s.baseline for s in signals} == {"WARMING"}
     assert all(s.evidence and s.reasons and all(e.structural for e in s.evidence) for s in signals)
     assert all(e.order_ids and 0 < e.sequence_first <= e.sequence_last

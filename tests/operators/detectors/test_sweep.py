@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from operators.detectors.sweep import ORDERS_MAX
 from operators.detectors.sweep_config import SweepConfig
 from operators.detectors.sweep_rates import CLASSES
-from operators.model.evaluations import AUCTION, EXECUTION, STOP
+from operators.model.evaluations import AUCTION, EXECUTION, OUTRIGHT, STOP
 from tests.evaluations import ASK, BID, e9, execution, ns
 from tests.operators.detectors.looks import evidence
 from tests.operators.markets import market
@@ -132,27 +132,33 @@ def class_of(chain, config):
     return min(chain["levels"] - 2, CLASSES - 1), octave if takes else None
 
 
-def hourly(ended, time_ns, chain, config):
+def hourly(own, pooled, time_ns, chain, config):
     """How often a chain as deep or as large comes."""
     level, octave = class_of(chain, config)
-    expected = []
+
+    def share(place, bound, first):
+        def like(ended):
+            return sum(1 for c in ended if c[place] is not None and c[place] >= bound)
+
+        guess = (like(pooled) + 300 * first) / (len(pooled) + 300)
+        return (like(own) + 300 * guess) / (len(own) + 300)
+
+    shares = []
     if chain["levels"] >= config.levels_min:
-        deep = sum(1 for c in ended if c[0] >= level)
-        expected.append(300 * 0.008 / 8**level + deep)
+        shares.append(share(0, level, 0.008 / 8**level))
     if octave is not None:
-        large = sum(1 for c in ended if c[1] is not None and c[1] >= octave)
-        expected.append(300 * 0.001 / 4**octave + large)
-    n = len(ended)
-    return min(expected) / (n + 300) * (n + 1) * 3600e9 / (time_ns + 60e9)
+        shares.append(share(1, octave, 0.001 / 4**octave))
+    return min(shares) * (len(own) + 1) * 3600e9 / (time_ns + 60e9)
 
 
 def naive(rows, config):
     """Chains by hand: (side, size, levels) of each telling."""
-    told, chains, ended, times = [], {}, {}, {}
+    told, chains, ended, times, pools = [], {}, {}, {}, {}
     for row in rows:
         f = row.fields
         if f["kind"] != EXECUTION or f["aggressor"] == AUCTION or f["side"] == 0:
             continue
+        pool = f["root"], bool(f["state"] & OUTRIGHT)
         if row.quality < 0.8 or f["state"] & 1:
             chains.pop(f["slot"], None)
             continue
@@ -168,6 +174,7 @@ def naive(rows, config):
                 pause = min(max(f["ts_event"] - c["ts"], 0), 300 * 10**9)
                 times[f["slot"]] = times.get(f["slot"], 0) + pause
                 ended.setdefault(f["slot"], []).append(class_of(c, config))
+                pools.setdefault(pool, []).append(class_of(c, config))
             c = {"side": side, "levels": f["levels"], "size": f["size"], "depth": depth}
             c |= {"far": f["price_last"], "told": (0, 0)}
         c["ts"] = f["ts_event"]
@@ -177,7 +184,7 @@ def naive(rows, config):
         news = (wide and c["levels"] > c["told"][0]) or c["size"] >= 2 * c["told"][1]
         if not (wide or deep) or not news:
             continue
-        known = ended.get(f["slot"], []), times.get(f["slot"], 0)
+        known = ended.get(f["slot"], []), pools.get(pool, []), times.get(f["slot"], 0)
         if hourly(*known, c, config) <= config.per_hour_max:
             c["told"] = (c["levels"], c["size"])
             told.append((side, c["size"], c["levels"] if wide else None))

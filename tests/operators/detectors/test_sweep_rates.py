@@ -46,10 +46,21 @@ def test_pauses_are_no_time_in_which_sweeps_did_not_come():
 
 def test_counts_are_halved_before_they_outgrow_their_room():
     state = np.zeros(1, RATE_DTYPE)
-    state["chains"], state["time_ns"], state["octaves"] = 65_535, 2**50, 9
-    sweep = Sweep(SweepConfig(), {"chains": np.zeros(0, CHAIN_DTYPE), "rates": state})
+    state["chains"], state["time_ns"], state["octaves"] = 65_534, 2**50, 9
+    kept = {"chains": np.zeros(0, CHAIN_DTYPE), "rates": state, "pools": state[:0]}
+    sweep = Sweep(SweepConfig(), kept)
     rows = [execution(1, 1, 5), execution(2, 1, 5)]
     assert sweep.observe(points_of(evaluations(rows), {}, 0.8)) == []
     kept = sweep.snapshot()["rates"][0]
-    assert (kept["chains"], kept["octaves"].tolist()) == (32_768, [4] * CLASSES)
+    assert (kept["chains"], kept["octaves"].tolist()) == (32_767, [4] * CLASSES)
     assert 2**49 < kept["time_ns"] < 2**49 + 10**9
+
+
+def test_what_is_usual_in_the_root_is_expected_of_an_instrument_that_is_new():
+    crowd = [
+        execution(1 + n, 1, 50, levels=3, ask_size_before=0, instrument_id=1 + n % 40)
+        for n in range(400)
+    ]
+    late = execution(500, 1, 50, levels=3, ask_size_before=0, instrument_id=99)
+    assert [one.instrument_id for one in sweeps(*crowd, late) if one.instrument_id == 99] == []
+    assert [one.strength for one in sweeps(late)] == [2.5]
