@@ -16,11 +16,11 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 from bytewax.recovery import RecoveryConfig
 
-from config.calendar import load_calendar
 from config.settings import Settings, load_settings, params_version
 from connectors.dbn_file import Hooks
-from dataflows.adapter import Factory, Operator, Saved, step
+from dataflows.adapter import Saved, step
 from dataflows.attendance import Leaving
+from dataflows.chain import steps_of
 from dataflows.distrust import DistrustingSource
 from dataflows.edges import heard, sinks_of, source_of, with_broker
 from dataflows.process import check_recovery_directory, fail_in_one_line, note, stop_on_signals
@@ -28,16 +28,10 @@ from dataflows.quiet import QuietSource, quieted
 from dataflows.reserve import reserve_of
 from dataflows.store import Store, store_of
 from dataflows.warmup import warm_up
-from operators.analyze import Analyze
 from operators.baseline import Baseline
 from operators.baseline_history import HistoryTable
-from operators.book import Book
-from operators.detect import Detect
 from operators.model.errors import ConfigError, IfdError
 from operators.model.streams import Flowing
-from operators.outcome import Outcome
-from operators.pressure import Pressure
-from operators.validate import Validate
 from sinks.gate import Gate
 
 
@@ -71,30 +65,7 @@ def build(
         on_end: Called at the end of the input with each step's id and operator of this process.
         up_to_baseline: Whether the chain ends there: for whoever only learns what is normal.
     """
-    baseline = replace(settings.baseline, calendar=load_calendar())
-    analyze = replace(settings.analyze, params=params_version(settings))
-    outcome = replace(settings.outcome, calendar=baseline.calendar)
-
-    def validated(s: dict[str, Any] | None) -> Validate:
-        return Validate(settings.validation, s)
-
-    def booked(s: dict[str, Any] | None) -> Book:
-        return Book(settings.book, s)
-
-    def pressed(s: dict[str, Any] | None) -> Pressure:
-        return Pressure(settings.pressure, s)
-
-    def judged(s: dict[str, Any] | None) -> Baseline:
-        return Baseline(baseline, s, history=history if s is None else None)
-
-    def detected(s: dict[str, Any] | None) -> Detect:
-        return Detect(settings.detect, s)
-
-    def analyzed(s: dict[str, Any] | None) -> Analyze:
-        return Analyze(analyze, s)
-
-    def followed(s: dict[str, Any] | None) -> Outcome:
-        return Outcome(outcome, s)
+    steps = steps_of(settings, history)
 
     def ended(step_id: str, operator: Any) -> None:
         if on_baseline is not None and isinstance(operator, Baseline):
@@ -102,29 +73,27 @@ def build(
         if on_end is not None:
             on_end(step_id, operator)
 
-    def placed(
-        step_id: str, up: KeyedStream[Flowing], operator: type[Operator], factory: Factory
-    ) -> KeyedStream[Flowing]:
+    def placed(step_id: str, up: KeyedStream[Flowing]) -> KeyedStream[Flowing]:
         at_end, begin = partial(ended, step_id), (start or {}).get(step_id)
-        return step(step_id, up, operator, factory, reports=reports, at_end=at_end, start=begin)
+        return step(step_id, up, *steps[step_id], reports=reports, at_end=at_end, start=begin)
 
     def looking(call: Callable[[Flowing], None]) -> Callable[[str, tuple[str, Flowing]], None]:
         return lambda _step, keyed: call(keyed[1])
 
     flow = Dataflow("ifd")
     items = op.input("feed", flow, source)
-    items = placed("validate", items, Validate, validated)
-    items = placed("book", items, Book, booked)
-    items = placed("pressure", items, Pressure, pressed)
-    items = placed("baseline", items, Baseline, judged)
+    items = placed("validate", items)
+    items = placed("book", items)
+    items = placed("pressure", items)
+    items = placed("baseline", items)
     if on_judged is not None:
         items = op.inspect("judged", items, looking(on_judged))
     if not up_to_baseline:
-        items = placed("detect", items, Detect, detected)
+        items = placed("detect", items)
         if on_found is not None:
             items = op.inspect("found", items, looking(on_found))
-        items = placed("analyze", items, Analyze, analyzed)
-        items = placed("outcome", items, Outcome, followed)
+        items = placed("analyze", items)
+        items = placed("outcome", items)
     for step_id, sink in sinks.items():
         op.output(step_id, items, sink)
     return flow
