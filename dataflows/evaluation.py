@@ -21,12 +21,14 @@ from evaluation.alarms import Scores
 from evaluation.engines.ifd import Ifd
 from evaluation.engines.v3_reference import V3Reference
 from evaluation.engines.z2 import Z2
+from evaluation.evidence import EvidenceCollector, Seen
 from evaluation.facts import FactsCollector, TapeFacts
 from evaluation.report import EngineSpec
 from operators.baseline_history import HistoryTable, merge
 from operators.model.errors import IfdError
 from operators.model.hashing import shard_key
-from operators.model.streams import Flowing
+from operators.model.signals import Outcome
+from operators.model.streams import Flowing, Message
 
 Engine = Ifd | V3Reference | Z2
 ENGINES: Final[tuple[type[Engine], ...]] = (Ifd, V3Reference, Z2)
@@ -52,6 +54,24 @@ class Heard:
 
     facts: TapeFacts
     scores: dict[str, Scores]
+    seen: tuple[Seen, ...]
+    """Evidence, in its order, before it was weighed."""
+    points: tuple[Outcome, ...]
+    """What became of signals and samples."""
+
+
+def _unheard(_item: Flowing) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """Who is told what while a tape goes through."""
+
+    on_judged: Callable[[Flowing], None]
+    on_published: Callable[[Flowing], None] = _unheard
+    on_found: Callable[[Flowing], None] | None = None
+    on_baseline: Callable[[HistoryTable], None] | None = None
 
 
 def learn(paths: Sequence[Path], past: Past, hooks: Hooks | None = None) -> Past:
@@ -64,7 +84,8 @@ def learn(paths: Sequence[Path], past: Past, hooks: Hooks | None = None) -> Past
     baseline = past.baseline
     for path in paths:
         tables: list[HistoryTable] = []
-        _run(path, baseline, v3.on_item, lambda _item: None, tables.append, hooks)
+        calls = Calls(on_judged=v3.on_item, on_baseline=tables.append)
+        _run(path, baseline, calls, hooks)
         # A table holds the sessions before it too, unless they have been pushed out.
         known = [] if baseline is None else [baseline]
         baseline = functools.reduce(merge, [*known, *tables])
@@ -79,15 +100,24 @@ def hear(path: Path, past: Past, hooks: Hooks | None = None) -> Heard:
         IfdError: the tape cannot be read.
     """
     ifd, v3, z2, facts = Ifd(), copy.deepcopy(past.v3), Z2(), FactsCollector()
+    evidence = EvidenceCollector()
+    outcomes: list[Outcome] = []
 
     def on_judged(item: Flowing) -> None:
         facts.on_item(item)
         v3.on_item(item)
         z2.on_item(item)
 
-    _run(path, past.baseline, on_judged, ifd.on_item, None, hooks)
+    def on_published(item: Flowing) -> None:
+        ifd.on_item(item)
+        if isinstance(item, Message) and isinstance(item.value, Outcome):
+            outcomes.append(item.value)
+
+    calls = Calls(on_judged=on_judged, on_published=on_published, on_found=evidence.on_item)
+    _run(path, past.baseline, calls, hooks)
     engines: tuple[Engine, ...] = (ifd, v3, z2)
-    return Heard(facts.facts(), {engine.NAME: engine.scores() for engine in engines})
+    scores = {engine.NAME: engine.scores() for engine in engines}
+    return Heard(facts.facts(), scores, tuple(evidence.seen), tuple(outcomes))
 
 
 def settings_of(path: Path) -> Settings:
@@ -98,9 +128,7 @@ def settings_of(path: Path) -> Settings:
 def _run(
     path: Path,
     history: HistoryTable | None,
-    on_judged: Callable[[Flowing], None],
-    on_published: Callable[[Flowing], None],
-    on_baseline: Callable[[HistoryTable], None] | None,
+    calls: Calls,
     hooks: Hooks | None,
 ) -> None:
     faults: list[IfdError] = []
@@ -111,10 +139,11 @@ def _run(
     flow = build(
         settings,
         file_source(settings, asked),
-        {"published": CallingSink(settings.flow.shards, on_published)},
+        {"published": CallingSink(settings.flow.shards, calls.on_published)},
         history=history,
-        on_judged=on_judged,
-        on_baseline=on_baseline,
+        on_judged=calls.on_judged,
+        on_found=calls.on_found,
+        on_baseline=calls.on_baseline,
     )
     with quiet_engine():
         run_main(flow, epoch_interval=timedelta(seconds=settings.recovery.epoch_s))
