@@ -149,7 +149,7 @@ class Sweep:
         return {
             "chains": trimmed(self._chains),
             "rates": trimmed(self._rates),
-            "pools": self._pools,
+            "pools": self._pools.copy(),
         }
 
     def _found(
