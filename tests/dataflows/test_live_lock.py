@@ -12,9 +12,10 @@ from dataflows.live_lock import NAMES, LiveLock, ask_for, told
 from operators.model.errors import ConfigError, StateError
 
 HOLDS = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from dataflows.live_lock import LiveLock
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 lock = LiveLock(Path(sys.argv[1]))
 lock.take(0.0, lambda _pid: None)
 lock.tell("at work", 2, 0)
