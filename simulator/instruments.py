@@ -114,12 +114,18 @@ def _made_up(number: int) -> Product:
 
 
 def universe(
-    roots: int | Sequence[str], instruments: int, start_ns: int, activity_skew: float = 1.0
+    roots: int | Sequence[str],
+    instruments: int,
+    start_ns: int,
+    activity_skew: float = 1.0,
+    *,
+    priced_ns: int | None = None,
 ) -> list[InstrumentSpec]:
     """`instruments` instruments over the roots, the same ids whenever the arguments are the same.
 
     Each root lists its front month, the next month, their calendar spread, then calls and puts
-    around the money. `activity_skew` 0 makes all equally active, 1 as different as they are.
+    around the money. `activity_skew` 0 makes all equally active, 1 as different as they are. Listed
+    at `start_ns`, options have the first prices of `priced_ns`, if that is another instant.
     """
     terms = products(roots)
     if instruments < len(terms):
@@ -130,13 +136,18 @@ def universe(
     for index, product in enumerate(terms):
         count = instruments // len(terms) + (index < instruments % len(terms))
         specs += _listing(
-            product, count, first_id=len(specs) + 1001, index=index, start_ns=start_ns
+            product,
+            count,
+            first_id=len(specs) + 1001,
+            index=index,
+            start_ns=start_ns,
+            priced_ns=start_ns if priced_ns is None else priced_ns,
         )
     return [replace(spec, weight=spec.weight**activity_skew) for spec in specs]
 
 
 def _listing(
-    product: Product, count: int, *, first_id: int, index: int, start_ns: int
+    product: Product, count: int, *, first_id: int, index: int, start_ns: int, priced_ns: int
 ) -> list[InstrumentSpec]:
     months = _quarters(start_ns)
     # As on CME, futures of a few roots share a channel, their options have one of their own.
@@ -187,7 +198,7 @@ def _listing(
     for number, option in enumerate(options):
         month, class_, strike_e9 = option
         future = listing[month.underlying]
-        price_e9, volatility = first_price_e9(product.root, option, future, start_ns)
+        price_e9, volatility = first_price_e9(product.root, option, future, priced_ns)
         away = number // 2 % 50
         listing.append(
             replace(

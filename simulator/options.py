@@ -22,6 +22,8 @@ SMALL_STEPS: Final = 100
 LARGE_STEP: Final = 5
 """Small steps in a large one."""
 YEAR_S: Final = 365 * 86_400
+LAST_S: Final = 3_600
+"""An option is worth what it is so long before its expiry, from then on."""
 STRIKES_PER_EXPIRY: Final = 20
 """Strikes an expiry has before there is another."""
 FINE_STRIKES: Final = 120
@@ -128,12 +130,12 @@ def chain(
 
 
 def first_price_e9(
-    root: str, option: tuple[Expiry, str, int], future: "InstrumentSpec", start_ns: int
+    root: str, option: tuple[Expiry, str, int], future: "InstrumentSpec", ts: int
 ) -> tuple[int, float]:
-    """An option's first price, on its tick, and its volatility."""
+    """An option's first price at an instant, on its tick, and its volatility."""
     month, class_, strike_e9 = option
     forward, strike = future.price_e9 / PRICE_SCALE, strike_e9 / PRICE_SCALE
-    years = (month.ts - start_ns) / NS_PER_S / YEAR_S
+    years = max((month.ts - ts) / NS_PER_S, LAST_S) / YEAR_S
     vol = smile(root, strike, forward, years)
     worth = black_76(call=class_ == "C", forward=forward, strike=strike, years=years, vol=vol)
     small_e9 = small_tick_e9(future.tick_e9)

@@ -151,7 +151,9 @@ class Simulation:
         count = config.instruments
         if config.options:
             count = FUTURES_PER_ROOT * len(products(config.roots)) + config.options
-        self.specs = universe(config.roots, count, listed_ns, config.activity_skew)
+        self.specs = universe(
+            config.roots, count, listed_ns, config.activity_skew, priced_ns=config.start_ns
+        )
         offset_ns = _offset_ns(config.start_ns)
         self.flow = _flow(config, self.specs, offset_ns)
         self._metaorders = schedule(self.specs, _plan(config, self.flow, self.specs))

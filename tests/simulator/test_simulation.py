@@ -10,6 +10,7 @@ import pytest
 
 from operators.model.errors import ConfigError
 from operators.model.records import F_LAST, F_SNAPSHOT, NS_PER_S, MboBatch
+from simulator.options import YEAR_S, black_76
 from simulator.simulation import Simulation, SimulationConfig, session, sessions
 from tests.simulator.replay import Replay
 
@@ -247,3 +248,24 @@ def test_nonsense_is_refused_with_its_name(change, text):
 def test_what_is_not_there_is_told_in_one_line(change, text):
     with pytest.raises(ConfigError, match=text):
         Simulation(SimulationConfig(**change))
+
+
+def test_options_open_a_later_session_at_what_they_are_worth_then():
+    config = SimulationConfig(roots=("ES",), options=8, resting_orders=400, duration_s=1.0)
+    first = Simulation(config)
+    late = session(config, 8)
+    later = Simulation(late)
+    names = ("instrument_id", "symbol", "expiration_ns", "strike_e9", "tick_rule")
+    for before, now in zip(first.specs, later.specs, strict=True):
+        assert all(getattr(before, name) == getattr(now, name) for name in names)
+        if now.strike_e9 is not None:
+            assert now.price_e9 < before.price_e9
+            years = (now.expiration_ns - late.start_ns) / 1e9 / YEAR_S
+            worth = black_76(
+                call=now.instrument_class == "C",
+                forward=later.specs[0].price_e9 / 1e9,
+                strike=now.strike_e9 / 1e9,
+                years=years,
+                vol=now.volatility,
+            )
+            assert abs(now.price_e9 / 1e9 - worth) <= 5 * now.tick_e9 / 1e9
