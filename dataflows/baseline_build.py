@@ -36,7 +36,7 @@ VERSION: Final = 1
 SUFFIX: Final = ".building"
 """After the name of what is built: the folder of what is kept meanwhile."""
 _STATE: Final = "state.bin"
-_OF_STATE: Final = ("validation", "book", "pressure", "baseline")
+_OF_STATE: Final = ("validate", "book", "pressure", "baseline")
 """Sections of the settings that a build depends on."""
 
 Source = FixedPartitionedSource[Keyed, dict[str, Any]]

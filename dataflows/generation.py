@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dataflows.adapter import Saved
+from dataflows.store_cut import PARTS
 from operators.model.errors import StateError
 
-PARTS: Final = "part-*.sqlite3"
-"""What the engine names its files."""
 NEXT_NAME: Final = ".next"
 OLD_PATTERN: Final = "generation-*"
 _SIDES: Final = ("-wal", "-shm")

@@ -81,6 +81,11 @@ class Live:
         self._was_at_work = False
         self._is_at_work = False
 
+    @property
+    def settings(self) -> Settings:
+        """Those that the newest cluster was started with."""
+        return self._settings
+
     def run(self) -> int:
         """Until it is over; the exit code.
 

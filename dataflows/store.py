@@ -25,6 +25,7 @@ from config.settings import Settings
 from dataflows import attendance, generation
 from dataflows.live_lock import NAMES
 from dataflows.output_version import carried, changes, versions
+from dataflows.store_cut import PARTS
 from operators.model.errors import ConfigError, StateError
 
 FILE_NAME: Final = "ifd-store.json"
@@ -176,14 +177,14 @@ def _read(file: Path) -> Store:
 
 def _check_files(directory: Path, store: Store) -> None:
     """The engine would not say in one line what it misses."""
-    found = len(list(directory.glob(generation.PARTS)))
+    found = len(list(directory.glob(PARTS)))
     if store.partitions and found != store.partitions:
         raise StateError(
-            f"{directory}: expected {store.partitions} files {generation.PARTS} of a recovery "
+            f"{directory}: expected {store.partitions} files {PARTS} of a recovery "
             f"store, found {found}; restore them from a backup, or start with an empty recovery "
             "directory"
         )
-    for part in sorted(directory.glob(generation.PARTS)):
+    for part in sorted(directory.glob(PARTS)):
         if fault := _fault_of(part):
             raise StateError(
                 f"{part}: expected a part of a recovery store, found: {fault}; restore all parts "

@@ -66,8 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         IfdError: a setting or the recovery store cannot be used.
     """
     from config.settings import load_settings
+    from dataflows.archivist import Archivist
     from dataflows.live import Asked, Live
     from dataflows.live_lock import LiveLock
+    from dataflows.process import note
 
     given = _given(arguments)
     settings = load_settings(given)
@@ -96,7 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
                 asked,
                 settings.cluster.processes,
             )
-            return live.run()
+            with Archivist(lambda: live.settings, note):
+                return live.run()
     finally:
         lock.release()
 

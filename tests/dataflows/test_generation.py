@@ -7,6 +7,7 @@ from bytewax.recovery import init_db_dir
 
 from dataflows import generation
 from dataflows.generation import is_prepared, of_step, prepare, put_in_place
+from dataflows.store_cut import PARTS
 from operators.model.errors import StateError
 
 TEXT = "of the new one"
@@ -31,7 +32,7 @@ def store(folder):
 
 def states(folder):
     found = {}
-    for part in sorted(folder.glob(generation.PARTS)):
+    for part in sorted(folder.glob(PARTS)):
         with closing(sqlite3.connect(part)) as database:
             for step_id, stored in database.execute("SELECT step_id, ser_change FROM snaps"):
                 found[step_id] = pickle.loads(stored)
