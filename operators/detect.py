@@ -12,6 +12,11 @@ from operators.detect_config import DetectConfig
 from operators.detectors.absorption import Absorption
 from operators.detectors.large_aggressor import LargeAggressor
 from operators.detectors.native_iceberg import NativeIceberg
+from operators.detectors.option_balance import OptionBalance
+from operators.detectors.option_coordination import OptionCoordination
+from operators.detectors.option_delta import OptionDelta
+from operators.detectors.option_strike import OptionStrike
+from operators.detectors.option_vega import OptionVega
 from operators.detectors.order_flow import OrderFlow
 from operators.detectors.points import Found, Points, points_of
 from operators.detectors.quote_churn import QuoteChurn
@@ -24,8 +29,17 @@ from operators.detectors.sweep import Sweep
 from operators.detectors.synthetic_iceberg import SyntheticIceberg
 from operators.detectors.two_sided import TwoSided
 from operators.executions import TAGS, notable_executions
-from operators.model.items import Evaluations, Findings, Instrument, Observation, Report
+from operators.model.items import (
+    Definition,
+    Evaluations,
+    Findings,
+    Instrument,
+    Observation,
+    Report,
+    Statistic,
+)
 from operators.model.streams import EXECUTIONS, Flowing, Message
+from operators.options.flow import OptionFlow
 
 
 class Detector(Protocol):
@@ -47,14 +61,16 @@ class Detect:
     """Run the detectors over each `Evaluations` and bring what they find into row order.
 
     Evidence of one row stands in the order of the list below. Rows of a dirty book or of low
-    quality give none; auctions neither. State: each detector's, bounded by the instruments of the
-    shard, and their symbols.
+    quality give none; auctions neither. Rows of options go to `OptionFlow` and the detectors of
+    its sums alone: a put that is bought, or a leg of a straddle, says nothing about the future that
+    detectors made for futures would understand. State: each detector's, bounded by the instruments
+    of the shard, and their symbols.
 
     References:
         Each detector's own; order of ties: (row, detector).
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: DetectConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -73,7 +89,13 @@ class Detect:
             QuoteChurn(config.quote_churn, kept.get(QuoteChurn.NAME)),
             TwoSided(config.two_sided, kept.get(TwoSided.NAME)),
             Roll(config.roll, kept.get(Roll.NAME)),
+            OptionDelta(config.option_delta, kept.get(OptionDelta.NAME)),
+            OptionVega(config.option_vega, kept.get(OptionVega.NAME)),
+            OptionStrike(config.option_strike, kept.get(OptionStrike.NAME)),
+            OptionCoordination(config.option_coordination, kept.get(OptionCoordination.NAME)),
+            OptionBalance(config.option_balance, kept.get(OptionBalance.NAME)),
         )
+        self._options = OptionFlow(config.options, None if state is None else state["options"])
         self._symbols: dict[str, dict[int, str]] = {}
         for feed, instrument_id, symbol in () if state is None else state["symbols"]:
             self._symbols.setdefault(feed, {})[instrument_id] = symbol
@@ -88,6 +110,8 @@ class Detect:
                 continue
             if isinstance(item, Instrument):
                 self._symbols.setdefault(item.feed, {})[item.instrument_id] = item.symbol
+            if isinstance(item, Definition | Instrument | Statistic):
+                self._options.learn(item)
             out.append(item)
         return out
 
@@ -99,15 +123,23 @@ class Detect:
                 [(feed, *pair) for feed, named in self._symbols.items() for pair in named.items()]
             ),
             "counts": tuple(sorted(self._counts.items())),
+            "options": self._options.snapshot(),
         }
 
     @staticmethod
     def carried(state: dict[str, Any]) -> dict[str, Any]:
-        """Of a snapshot, what holds in a new generation: symbols; each detector begins anew."""
-        return {**state, "detectors": {}, "counts": ()}
+        """Of a snapshot, what holds in a new generation: symbols and what options are listed.
+
+        Each detector begins anew.
+        """
+        options = OptionFlow.carried(state["options"])
+        return {**state, "detectors": {}, "counts": (), "options": options}
 
     def report(self) -> Report:
-        """How many rows were judged or unsound, executions by tag, evidence by detector."""
+        """How many rows were judged or unsound, executions by tag, evidence by detector.
+
+        Of options, how many trades had Greeks, and why the others had none.
+        """
         counts = self._counts
         return Report(
             "detect",
@@ -122,6 +154,7 @@ class Detect:
                     for d in self._detectors
                     if isinstance(d, NativeIceberg | SyntheticIceberg)
                 ),
+                "options": self._options.report(),
             },
         )
 
@@ -135,6 +168,9 @@ class Detect:
             for tag in execution.tags:
                 counts[f"tag {tag}"] += 1
             out.append(Message(EXECUTIONS, execution.root, 0, execution))
+        options = self._options.follow(item.feed, len(item.roots), points)
+        if options is not None:
+            points = self._options.outright(points)._replace(options=options)
         found: list[Found] = []
         for detector in self._detectors:
             seen = detector.observe(points)

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from operators.detectors.absorption_config import AbsorptionConfig
 from operators.detectors.large_aggressor_config import LargeAggressorConfig
 from operators.detectors.native_iceberg_config import NativeIcebergConfig
+from operators.detectors.option_balance_config import OptionBalanceConfig
+from operators.detectors.option_coordination_config import OptionCoordinationConfig
+from operators.detectors.option_delta_config import OptionDeltaConfig
+from operators.detectors.option_strike_config import OptionStrikeConfig
+from operators.detectors.option_vega_config import OptionVegaConfig
 from operators.detectors.order_flow_config import OrderFlowConfig
 from operators.detectors.quote_churn_config import QuoteChurnConfig
 from operators.detectors.roll_config import RollConfig
@@ -16,6 +21,7 @@ from operators.detectors.sweep_config import SweepConfig
 from operators.detectors.synthetic_iceberg_config import SyntheticIcebergConfig
 from operators.detectors.two_sided_config import TwoSidedConfig
 from operators.executions_config import ExecutionsConfig
+from operators.options.flow_config import OptionFlowConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,12 @@ class DetectConfig:
     quote_churn: QuoteChurnConfig = field(default_factory=QuoteChurnConfig)
     two_sided: TwoSidedConfig = field(default_factory=TwoSidedConfig)
     roll: RollConfig = field(default_factory=RollConfig)
+    options: OptionFlowConfig = field(default_factory=OptionFlowConfig)
+    option_delta: OptionDeltaConfig = field(default_factory=OptionDeltaConfig)
+    option_vega: OptionVegaConfig = field(default_factory=OptionVegaConfig)
+    option_strike: OptionStrikeConfig = field(default_factory=OptionStrikeConfig)
+    option_coordination: OptionCoordinationConfig = field(default_factory=OptionCoordinationConfig)
+    option_balance: OptionBalanceConfig = field(default_factory=OptionBalanceConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.quality_min <= 1:

@@ -30,6 +30,10 @@ KINDS: Final = {
     "order_flow": "pressure",
     "slicing": "slicing",
     "synthetic_iceberg": "iceberg",
+    "option_delta": "options",
+    "option_vega": "options",
+    "option_strike": "options",
+    "option_coordination": "options",
 }
 """Detector → kind of signal that it can dominate."""
 
@@ -38,11 +42,13 @@ _OF_FLOW: Final = frozenset(
     {"signed_pressure", "order_flow", "absorption", "slicing"}
     | {"sweep", "large_aggressor", "stop_run"}
 )
+_OF_OPTIONS: Final = frozenset(name for name, kind in KINDS.items() if kind == "options")
 VETOES: Final = {
     "spoof_like": _OF_BOOK,
     "quote_churn": _OF_BOOK,
     "two_sided": _OF_FLOW,
-    "roll": frozenset(KINDS),
+    "roll": frozenset(KINDS) - _OF_OPTIONS,
+    "option_balance": _OF_OPTIONS,
 }
 """Detector that speaks against an institution's view → detectors whose evidence it takes from."""
 

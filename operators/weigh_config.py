@@ -23,11 +23,16 @@ class WeighConfig:
     structural_stop_run: float = 0.30
     structural_synthetic_iceberg: float = 0.60
     structural_slicing: float = 0.65
+    structural_option_delta: float = 0.35
+    structural_option_vega: float = 0.60
+    structural_option_strike: float = 0.25
+    structural_option_coordination: float = 0.90
     veto_spoof_like: float = 0.50
     """What vetoes take off, 0…10 each."""
     veto_quote_churn: float = 0.40
     veto_two_sided: float = 0.50
     veto_roll: float = 0.70
+    veto_option_balance: float = 0.60
     rest_share: float = 0.25
     """What further evidence of a group counts beside its strongest, 0…1."""
     rest_max: int = 4

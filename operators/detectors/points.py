@@ -12,6 +12,7 @@ from operators.kernels import entry
 from operators.model.evaluations import AUCTION, DIRTY, EXECUTION, JUDGED, PANE
 from operators.model.items import Evaluations
 from operators.model.signals import Evidence, Side
+from operators.options.seconds import OptionSeconds
 
 _FILL_FIELDS: Final = 7
 
@@ -99,6 +100,8 @@ class Points(NamedTuple):
     """One more than the greatest slot."""
     symbols: Mapping[int, str]
     """Instrument id → raw symbol."""
+    options: OptionSeconds | None = None
+    """What options did, in shards that have any."""
 
     def facts(self, indices: NDArray[np.int64]) -> list[Row]:
         """The rows at `indices` as Python values."""

@@ -12,6 +12,11 @@ from operators.detectors import (
     absorption,
     large_aggressor,
     native_iceberg,
+    option_balance,
+    option_coordination,
+    option_delta,
+    option_strike,
+    option_vega,
     order_flow,
     quote_churn,
     roll,
@@ -45,6 +50,11 @@ DETECTORS = {
     "quote_churn": quote_churn,
     "two_sided": two_sided,
     "roll": roll,
+    "option_delta": option_delta,
+    "option_vega": option_vega,
+    "option_strike": option_strike,
+    "option_coordination": option_coordination,
+    "option_balance": option_balance,
 }
 MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 120))
 SHORT_MARKETS = st.tuples(st.integers(0, 10_000), st.integers(1, 40))
@@ -62,8 +72,9 @@ def executions_of(*rows, config=None):
 def test_all_detectors_of_the_folder_are_in_the_list():
     kept = Detect(DetectConfig()).snapshot()["detectors"]
     assert list(kept) == list(DETECTORS)
-    assert len(kept) == 13
-    assert {one.name for one in fields(DetectConfig)} == {*DETECTORS, "quality_min", "executions"}
+    assert len(kept) == 18
+    others = {"quality_min", "executions", "options"}
+    assert {one.name for one in fields(DetectConfig)} == {*DETECTORS, *others}
 
 
 @pytest.mark.parametrize("detector", DETECTORS.values())
