@@ -129,7 +129,7 @@ NEUTRAL: Final = frozenset(
 """Keys of these that change no event stream: how the work is cut, and what else is published."""
 OUTPUT_KEYS: Final = frozenset({("flow", "roots")})
 """Keys of other sections that change what comes out."""
-OUTPUT_FILES: Final = ("calendar.toml", "products.toml")
+OUTPUT_FILES: Final = ("calendar.toml", "products.toml", "calibration.json")
 """Data that changes what comes out, in the folder of the profiles."""
 
 
@@ -235,7 +235,14 @@ def _relevant(settings: Settings, names: Collection[str]) -> dict[str, object]:
 
 
 def _files() -> dict[str, object]:
-    return {name: tomllib.loads((FOLDER / name).read_text()) for name in OUTPUT_FILES}
+    found: dict[str, object] = {}
+    for name in OUTPUT_FILES:
+        file = FOLDER / name
+        if file.suffix == ".toml":
+            found[name] = tomllib.loads(file.read_text())
+        elif file.is_file():
+            found[name] = file.read_text()
+    return found
 
 
 def _named(relevant: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from config.calendar import load_calendar
+from config.calibration import load_calibration
 from config.settings import Settings, params_version
 from dataflows.adapter import Factory, Operator, Saved
 from operators.analyze import Analyze
@@ -35,7 +36,11 @@ def steps_of(settings: Settings, history: HistoryTable | None = None) -> dict[st
         history: Baseline that a fresh one starts from.
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
-    analyze = replace(settings.analyze, params=params_version(settings))
+    analyze = replace(
+        settings.analyze,
+        params=params_version(settings),
+        calibration=load_calibration(settings.analyze.weights),
+    )
     outcome = replace(settings.outcome, calendar=baseline.calendar)
 
     def validated(s: dict[str, Any] | None) -> Validate:

@@ -54,7 +54,8 @@ def heard_tapes(
         for number, (seed, regime) in enumerate(simulated.markets()):
             minutes = f"{simulated.duration_s / 60:g}"
             key = f"{name}-{seed}-{regime}-{simulated.difficulty}-{minutes}"
-            yield _kept(key, lambda s=seed, r=regime: _heard(simulated, s, r, pasts, Path(scratch)))
+            make = functools.partial(_heard, simulated, seed, regime, pasts, Path(scratch))
+            yield _kept(key, make)
             on_done(number + 1)
 
 

@@ -15,6 +15,7 @@ from operators.book import Book
 from operators.detect import Detect
 from operators.detectors.absorption import Absorption
 from operators.detectors.large_aggressor import LargeAggressor
+from operators.detectors.minute_flow import MinuteFlow
 from operators.detectors.native_iceberg import NativeIceberg
 from operators.detectors.order_flow import OrderFlow
 from operators.detectors.quote_churn import QuoteChurn
@@ -44,7 +45,7 @@ _PARTLY: Final[Mapping[str, Any]] = {"detect": Detect, "analyze": Analyze, "outc
 """Steps that know what goes on of theirs: `carried`."""
 _DETECTORS: Final[tuple[Any, ...]] = (
     *(Sweep, LargeAggressor, NativeIceberg, StopRun, SignedPressure, Absorption),
-    *(OrderFlow, Slicing, SyntheticIceberg, SpoofLike, QuoteChurn, TwoSided, Roll),
+    *(OrderFlow, MinuteFlow, Slicing, SyntheticIceberg, SpoofLike, QuoteChurn, TwoSided, Roll),
 )
 ANEW: Final = "anew"
 """Key in a source's state: ids of instruments whose books were not taken over."""

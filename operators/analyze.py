@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from operators.analyze_config import AnalyzeConfig
+from operators.calibration import Scale
 from operators.detectors.points import read_only
 from operators.kernels import entry
 from operators.model.controls import DELAYED, delayed_of
@@ -32,9 +33,8 @@ from operators.model.signals import SIDE_NAMES, Contract, Gap, Side, Signal
 from operators.model.streams import SIGNALS, Flowing, Message
 from operators.pieces import Pieces
 from operators.sampling import CONTROL, is_drawn, mixed, salt_of, side_drawn
-from operators.signal_book import NEVER, UNCALIBRATED, SignalBook
+from operators.signal_book import NEVER, SignalBook
 from operators.stamps import Stamps
-from operators.weigh import PROBABILITY_MIN, probability_of
 
 _E18: Final = 1e18
 
@@ -43,16 +43,17 @@ class Analyze:
     """Weigh the evidence of each root and publish what is likely: analyzer and signal generator.
 
     At each observation the evidence of its side within `life.window_ns` becomes log-odds (`weigh`)
-    and a probability p = 1/(1 + exp(−log-odds)), marked uncalibrated with the interval 0…1. From
-    0.6 on there is a signal, one per (root, side, kind). Panes and ticks tell the time that closes
-    signals; a book that turns dirty takes back the signals that rested on it; a gap whose
-    beginning is known those that rested on what came after it, also if they were closed at most
-    `life.look_back_ns` ago. Signals made while the feed gives history say so. All of it is in data
-    time and in the order of rows, so that it never depends on where the input was cut.
+    and, by the calibration, a probability with its interval (`Scale`). From the threshold on, which
+    comes from the budget of false alarms, there is a signal, one per (root, side, kind). Panes and
+    ticks tell the time that closes signals; a book that turns dirty takes back the signals that
+    rested on it; a gap whose beginning is known those that rested on what came after it, also if
+    they were closed at most `life.look_back_ns` ago. Signals made while the feed gives history say
+    so. All of it is in data time and in the order of rows, so that it never depends on where the
+    input was cut.
 
-    Of what it observes below 0.6 it draws one in `sample_every`, and of the seconds of a front
-    future without an open signal one in `control_every`: samples, which `outcome` follows up like
-    signals.
+    Of what it observes below the threshold it draws one in `sample_every`, and of the seconds of a
+    front future without an open signal one in `control_every`: samples, which `outcome` follows up
+    like signals.
 
     State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind,
     `look_back_max` closed ones and a counter per stream; what each instrument is worth.
@@ -62,10 +63,11 @@ class Analyze:
         because theirs is not independent.
     """
 
-    STATE_VERSION: ClassVar[int] = 3
+    STATE_VERSION: ClassVar[int] = 4
 
     def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
+        self._scale = Scale(config.calibration, config.false_alarms_per_day)
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
         self._salt = np.zeros(0, np.int64)
@@ -208,7 +210,7 @@ class Analyze:
         ):
             return None
         verdict = book.verdict(side)
-        if verdict is None or verdict.probability >= PROBABILITY_MIN:
+        if verdict is None or self._scale.is_likely(verdict.log_odds):
             return None
         self._counts["samples"] += 1
         lead = verdict.lead
@@ -220,9 +222,7 @@ class Analyze:
             ts_event=now_ns,
             kind=verdict.kind,
             side=side,
-            probability=verdict.probability,
-            log_odds=verdict.log_odds,
-            calibration=UNCALIBRATED,
+            **self._stated(verdict.log_odds),
         )
 
     def _control(self, book: SignalBook, row: Any, now_ns: int) -> Sampled | None:
@@ -235,7 +235,7 @@ class Analyze:
         side: Side = SIDE_NAMES[side_drawn(now_ns, salt)]
         verdict = book.verdict(side)
         log_odds = self._config.weights.bias if verdict is None else verdict.log_odds
-        if book.open or probability_of(log_odds) >= PROBABILITY_MIN:
+        if book.open or self._scale.is_likely(log_odds):
             return None
         self._counts["controls"] += 1
         instrument_id = int(row["instrument_id"])
@@ -247,10 +247,18 @@ class Analyze:
             ts_event=now_ns,
             kind=CONTROL,
             side=side,
-            probability=probability_of(log_odds),
-            log_odds=log_odds,
-            calibration=UNCALIBRATED,
+            **self._stated(log_odds),
         )
+
+    def _stated(self, log_odds: float) -> dict[str, Any]:
+        """What a sample says of its log-odds."""
+        move = self._scale.move(log_odds)
+        return {
+            "probability": self._scale.flow(log_odds).p,
+            "log_odds": log_odds,
+            "calibration": self._scale.version,
+            "p_move": None if move is None else move.p,
+        }
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         for root, book in self._books.items():
@@ -285,6 +293,7 @@ class Analyze:
             root,
             feed,
             config.weights,
+            self._scale,
             config.life,
             config.params,
             partial(self._contract, feed),

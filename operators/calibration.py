@@ -1,88 +1,58 @@
-"""Calibration: log-odds → how often it was so, with an interval, and what is worth a signal.
+"""What log-odds mean: by a calibration, or without one. Pure look-up.
 
-A table of steps, made by `ifd calibrate` from labelled markets and from outcomes; pure look-up
-here. Without a table a probability is the logistic of the log-odds, and says nothing of how often.
+Without a calibration a probability is the logistic of the log-odds, with the interval 0…1: it
+orders signals and says nothing of how often they are right.
 """
 
 import math
-from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+from operators.model.calibration import Calibration, Stated
+from operators.model.signals import Strength
 
 UNCALIBRATED: Final = "uncalibrated"
-HOURS_PER_DAY: Final = 23.0
-"""A trading day of CME Globex."""
+STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
+    (0.9, "EXTREME"),
+    (0.8, "VERY_HIGH"),
+    (0.7, "HIGH"),
+    (0.6, "MODERATE"),
+)
+"""Smallest probability of each strength, strongest first."""
+LOG_ODDS_MIN: Final = 0.4055
+"""Threshold without a calibration: a logistic of 0.6."""
 
 
-class Stated(NamedTuple):
-    """A probability and its interval."""
+class Scale:
+    """Log-odds → probabilities, and the threshold of a signal. Does not change.
 
-    p: float
-    low: float
-    high: float
+    With a calibration the threshold is the lowest one that kept the budget of false alarms on the
+    markets it was made on.
+    """
 
+    def __init__(self, calibration: Calibration | None, false_alarms_per_day: float) -> None:
+        self._calibration = calibration
+        self.version = UNCALIBRATED if calibration is None else calibration.version
+        self.log_odds_min = LOG_ODDS_MIN
+        self.move_horizon_s = 0
+        if calibration is not None:
+            self.log_odds_min = calibration.log_odds_within(false_alarms_per_day)
+            self.move_horizon_s = calibration.move_horizon_s if calibration.move else 0
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """A rising function of log-odds that is constant between its knots."""
+    def flow(self, log_odds: float) -> Stated:
+        """That an institution of the side is at work."""
+        if self._calibration is None:
+            return Stated(logistic(log_odds), 0.0, 1.0)
+        return self._calibration.flow.at(log_odds)
 
-    log_odds: tuple[float, ...]
-    """Where each step begins, ascending; the first also holds below itself."""
-    p: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    def move(self, log_odds: float) -> Stated | None:
+        """That the price moves the side's way within `move_horizon_s`; None: not known."""
+        if self._calibration is None or self._calibration.move is None:
+            return None
+        return self._calibration.move.at(log_odds)
 
-    def __post_init__(self) -> None:
-        lengths = {len(column) for column in (self.log_odds, self.p, self.low, self.high)}
-        if len(lengths) != 1 or not self.log_odds:
-            raise ValueError("steps must have columns of one length, at least 1")
-        if any(a >= b for a, b in zip(self.log_odds, self.log_odds[1:], strict=False)):
-            raise ValueError("log_odds must ascend")
-        if any(a > b for a, b in zip(self.p, self.p[1:], strict=False)):
-            raise ValueError("p must not fall")
-        for p, low, high in zip(self.p, self.low, self.high, strict=True):
-            if not 0 <= low <= p <= high <= 1:
-                raise ValueError(f"p must be within low and high, 0 to 1, was {low}, {p}, {high}")
-
-    def at(self, log_odds: float) -> Stated:
-        """What holds at these log-odds."""
-        place = max(0, bisect_right(self.log_odds, log_odds) - 1)
-        return Stated(self.p[place], self.low[place], self.high[place])
-
-
-class Alarms(NamedTuple):
-    """False alarms at a threshold."""
-
-    log_odds: float
-    per_hour: float
-    """Of a root, signals while nothing is labelled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What log-odds mean. Made for one set of weights: of others it says nothing."""
-
-    version: str
-    """Names the table: a hash of it, stated in each signal."""
-    flow: Steps
-    """That an institution of the side is at work."""
-    move: Steps | None = None
-    """That the price moves the side's way by more than half the spread; None: not known."""
-    move_horizon_s: int = 0
-    """Within so many seconds."""
-    alarms: tuple[Alarms, ...] = ()
-    """Ascending by log-odds."""
-
-    def log_odds_within(self, per_day: float) -> float:
-        """The lowest threshold that keeps a budget of false alarms per root and day.
-
-        Beyond the table's last threshold nothing is known: that one then.
-        """
-        per_hour = per_day / HOURS_PER_DAY
-        keeping = [one.log_odds for one in self.alarms if one.per_hour <= per_hour]
-        if keeping:
-            return keeping[0]
-        return self.alarms[-1].log_odds if self.alarms else math.inf
+    def is_likely(self, log_odds: float) -> bool:
+        """Whether it is worth a signal."""
+        return log_odds >= self.log_odds_min
 
 
 def logistic(log_odds: float) -> float:
@@ -91,3 +61,11 @@ def logistic(log_odds: float) -> float:
         return round(1 / (1 + math.exp(-log_odds)), 6)
     odds = math.exp(log_odds)
     return round(odds / (1 + odds), 6)
+
+
+def strength_of(probability: float) -> Strength:
+    """Name of a probability's class."""
+    for bound, name in STRENGTHS:
+        if probability >= bound:
+            return name
+    return "LOW"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 from operators.detect_config import DetectConfig
 from operators.detectors.absorption import Absorption
 from operators.detectors.large_aggressor import LargeAggressor
+from operators.detectors.minute_flow import MinuteFlow
 from operators.detectors.native_iceberg import NativeIceberg
 from operators.detectors.option_balance import OptionBalance
 from operators.detectors.option_coordination import OptionCoordination
@@ -83,6 +84,7 @@ class Detect:
             SignedPressure(config.signed_pressure, kept.get(SignedPressure.NAME)),
             Absorption(config.absorption, kept.get(Absorption.NAME)),
             OrderFlow(config.order_flow, kept.get(OrderFlow.NAME)),
+            MinuteFlow(config.minute_flow, kept.get(MinuteFlow.NAME)),
             Slicing(config.slicing, kept.get(Slicing.NAME)),
             SyntheticIceberg(config.synthetic_iceberg, kept.get(SyntheticIceberg.NAME)),
             SpoofLike(config.spoof_like, kept.get(SpoofLike.NAME)),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from operators.detectors.absorption_config import AbsorptionConfig
 from operators.detectors.large_aggressor_config import LargeAggressorConfig
+from operators.detectors.minute_flow_config import MinuteFlowConfig
 from operators.detectors.native_iceberg_config import NativeIcebergConfig
 from operators.detectors.option_balance_config import OptionBalanceConfig
 from operators.detectors.option_coordination_config import OptionCoordinationConfig
@@ -38,6 +39,7 @@ class DetectConfig:
     signed_pressure: SignedPressureConfig = field(default_factory=SignedPressureConfig)
     absorption: AbsorptionConfig = field(default_factory=AbsorptionConfig)
     order_flow: OrderFlowConfig = field(default_factory=OrderFlowConfig)
+    minute_flow: MinuteFlowConfig = field(default_factory=MinuteFlowConfig)
     slicing: SlicingConfig = field(default_factory=SlicingConfig)
     synthetic_iceberg: SyntheticIcebergConfig = field(default_factory=SyntheticIcebergConfig)
     spoof_like: SpoofLikeConfig = field(default_factory=SpoofLikeConfig)

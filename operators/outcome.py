@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from operators.calendar_kernel import span_at
+from operators.calibration import UNCALIBRATED, strength_of
 from operators.detectors.points import grown, read_only
 from operators.model.accuracy import Drift, Tally
 from operators.model.accuracy import unpacked as unpacked_tally
@@ -30,7 +31,6 @@ from operators.outcome_config import OutcomeConfig
 from operators.outcome_kernel import NEVER, QUOTE_DTYPE, REASONS, USABLE, scan, take
 from operators.pending import Pending, Point, unpacked
 from operators.stamps import Stamps
-from operators.weigh import strength_of
 
 _BUCKET_S: Final = 1800
 """Of the calendar's day; any would do."""
@@ -65,7 +65,7 @@ class Outcome:
         how soon such forecasts are exhausted. Tallies: `operators.model.accuracy`.
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(self, config: OutcomeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -210,6 +210,7 @@ class Outcome:
                 "probability": signal.probability,
                 "log_odds": signal.log_odds,
                 "calibration": signal.calibration,
+                "p_move": signal.p_move,
                 "ts_from": signal.ts_event,
             }
             feed = self._stamps.feed_of.get(signal.root, "")
@@ -225,7 +226,7 @@ class Outcome:
             self._counts["samples_left_out"] += 1
             return
         self._counts["samples"] += 1
-        names = ("kind", "side", "probability", "log_odds", "calibration")
+        names = ("kind", "side", "probability", "log_odds", "calibration", "p_move")
         point = {name: getattr(item, name) for name in names}
         point |= {"signal_id": "", "ts_from": item.ts_event}
         self._follow(item.root, item.feed, item.contract, point, out)
@@ -339,13 +340,15 @@ class Outcome:
         tally = self._tallies.get((root, horizon_s))
         if tally is None:
             tally = self._tallies[root, horizon_s] = Tally(Drift(self._config.drift_outcomes))
+        # What was stated of the move is judged by the move; that of the flow is no forecast of it.
+        stated = value.p_move
         tally.add(
-            probability=value.probability,
+            probability=value.probability if stated is None else stated,
             kind=value.kind,
             sampled=value.sampled,
             markout_ticks=value.markout_ticks,
             unknown=why,
-            calibration=value.calibration,
+            calibration=UNCALIBRATED if stated is None else value.calibration,
         )
         out.append(self._stamps.made(OUTCOMES, root, value))
 

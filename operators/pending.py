@@ -37,6 +37,7 @@ class Point:
     bid_e9: int = 0
     """At the point, once stage is above 0."""
     ask_e9: int = 0
+    p_move: float | None = None
 
     def go_on(self, horizons_s: tuple[int, ...]) -> bool:
         """Wait for the next horizon; whether there is one."""
@@ -89,6 +90,7 @@ class Point:
             half_spread_ticks=half_spread,
             tick_value=self.tick_value,
             currency=self.currency,
+            p_move=self.p_move,
         )
 
 

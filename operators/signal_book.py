@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from operators.calibration import Scale, strength_of
 from operators.model.items import Observation
 from operators.model.signals import Action, Change, Contract, Gap, Side, Signal
 from operators.pile import Pile
@@ -14,17 +15,14 @@ from operators.signal_book_config import LifeConfig
 from operators.weigh import (
     KINDS,
     OPPOSED,
-    PROBABILITY_MIN,
     VETOES,
     Verdict,
-    strength_of,
     weigh,
     weighed,
 )
 from operators.weigh_config import WeighConfig
 
 NEVER: Final = 2**63 - 1
-UNCALIBRATED: Final = "uncalibrated"
 REASONS_MAX: Final = 5
 _RANK: Final = ("LOW", "MODERATE", "HIGH", "VERY_HIGH", "EXTREME")
 _NS_PER_S: Final = 1_000_000_000
@@ -68,6 +66,7 @@ class SignalBook:
     root: str
     feed: str
     weights: WeighConfig
+    scale: Scale
     life: LifeConfig
     params: str
     contract_of: ContractOf
@@ -217,13 +216,16 @@ class SignalBook:
             verdict = self.verdict(key[0]) if side in (key[0], "none") else None
             if verdict is None or not verdict.vetoes:
                 continue
-            rank = _RANK.index(strength_of(verdict.probability))
-            if verdict.probability < PROBABILITY_MIN:
+            rank = _RANK.index(self._strength(verdict))
+            if not self.scale.is_likely(verdict.log_odds):
                 text = verdict.vetoes[0].observation.evidence.text
                 found.append(self._end(key, "closed", f"Closed: no longer likely. {text}", now_ns))
             elif rank < _RANK.index(entry.last.strength):
                 found.append(self._publish(key, entry.last, verdict, now_ns))
         return found
+
+    def _strength(self, verdict: Verdict) -> str:
+        return strength_of(self.scale.flow(verdict.log_odds).p)
 
     def _kinds(self, side: Side) -> set[str]:
         return {KINDS[detector] for detector in self.evidence[side].detectors()}
@@ -239,11 +241,11 @@ class SignalBook:
         key = next(
             (k for k in candidates if k in self.open and k[0] == side and k[1] in kinds), None
         )
-        likely = verdict.probability >= PROBABILITY_MIN
+        likely = self.scale.is_likely(verdict.log_odds)
         if key is None:
             return self._opened((side, verdict.kind), verdict, now_ns) if likely else None
         if key[1] != kind and likely:
-            alone = verdict.alone(kind, self.weights.bias) >= PROBABILITY_MIN
+            alone = self.scale.is_likely(verdict.alone(kind, self.weights.bias))
             signal = self._opened((side, kind), verdict, now_ns) if alone else None
             if signal is not None:
                 return signal
@@ -254,7 +256,7 @@ class SignalBook:
         return self._publish(key, entry.last, verdict, now_ns)
 
     def _is_news(self, last: Signal, verdict: Verdict, now_ns: int) -> bool:
-        rank, before = _RANK.index(strength_of(verdict.probability)), _RANK.index(last.strength)
+        rank, before = _RANK.index(self._strength(verdict)), _RANK.index(last.strength)
         since_ns = now_ns - last.ts_event
         if rank > before or since_ns >= self.life.refresh_ns:
             return True
@@ -276,7 +278,8 @@ class SignalBook:
         """The next revision of the signal of `key`, which it opens if there is no last one."""
         side, kind = key
         lead = verdict.lead
-        strength = strength_of(verdict.probability)
+        flow, move = self.scale.flow(verdict.log_odds), self.scale.move(verdict.log_odds)
+        strength = strength_of(flow.p)
         price_e9 = self._mid_e9(side, lead)
         instrument = (lead.evidence.instrument_id, lead.evidence.symbol)
         change: Change = "opened" if last is None else "updated"
@@ -293,10 +296,10 @@ class SignalBook:
             price_e9=price_e9,
             contract=self.contract_of(*instrument, price_e9, verdict.size),
             size=verdict.size,
-            probability=verdict.probability,
-            probability_low=0.0,
-            probability_high=1.0,
-            calibration=UNCALIBRATED,
+            probability=flow.p,
+            probability_low=flow.low,
+            probability_high=flow.high,
+            calibration=self.scale.version,
             strength=strength,
             log_odds=verdict.log_odds,
             bias=self.weights.bias,
@@ -308,6 +311,10 @@ class SignalBook:
             quality=min(piece.observation.evidence.quality for piece in verdict.counted),
             params=self.params,
             delayed=self.delayed or (last is not None and last.delayed),
+            p_move=None if move is None else move.p,
+            p_move_low=None if move is None else move.low,
+            p_move_high=None if move is None else move.high,
+            p_move_horizon_s=self.scale.move_horizon_s,
         )
         if last is None:
             self.open[key] = Open(signal, now_ns, {})
@@ -317,7 +324,7 @@ class SignalBook:
         """The next revision of a signal whose evidence was taken away, or its retraction."""
         verdict = self.verdict(key[0])
         stands = key[1] in self._kinds(key[0])
-        if verdict is not None and stands and verdict.probability >= PROBABILITY_MIN:
+        if verdict is not None and stands and self.scale.is_likely(verdict.log_odds):
             return self._publish(key, self.open[key].last, verdict, now_ns)
         return self._end(key, "retracted", reason, now_ns)
 

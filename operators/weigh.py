@@ -1,24 +1,12 @@
-"""Weigh: evidence of one side of a root → log-odds, probability and their parts."""
+"""Weigh: evidence of one side of a root → log-odds and their parts."""
 
-import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from operators.model.items import Observation
-from operators.model.signals import Contribution, Strength
+from operators.model.signals import Contribution, Evidence
 from operators.pile import Pile, Ranked, Weighed
 from operators.weigh_config import WeighConfig
-
-STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
-    (0.9, "EXTREME"),
-    (0.8, "VERY_HIGH"),
-    (0.7, "HIGH"),
-    (0.6, "MODERATE"),
-)
-"""Smallest probability of each strength, strongest first."""
-
-PROBABILITY_MIN: Final = 0.6
-"""Below it there is no signal."""
 
 KINDS: Final = {
     "sweep": "sweep",
@@ -28,6 +16,9 @@ KINDS: Final = {
     "signed_pressure": "pressure",
     "absorption": "absorption",
     "order_flow": "pressure",
+    "net_flow": "pressure",
+    "hidden_flow": "iceberg",
+    "sweep_flow": "sweep",
     "slicing": "slicing",
     "synthetic_iceberg": "iceberg",
     "option_delta": "options",
@@ -40,7 +31,7 @@ KINDS: Final = {
 _OF_BOOK: Final = frozenset({"order_flow", "absorption"})
 _OF_FLOW: Final = frozenset(
     {"signed_pressure", "order_flow", "absorption", "slicing"}
-    | {"sweep", "large_aggressor", "stop_run"}
+    | {"sweep", "large_aggressor", "stop_run", "net_flow", "sweep_flow"}
 )
 _OF_OPTIONS: Final = frozenset(name for name, kind in KINDS.items() if kind == "options")
 VETOES: Final = {
@@ -60,7 +51,6 @@ class Verdict(NamedTuple):
     """What evidence amounts to."""
 
     log_odds: float
-    probability: float
     parts: dict[str, float]
     """Detector → what it adds; they and the bias add up to log_odds."""
     chosen: list[Ranked]
@@ -96,26 +86,35 @@ class Verdict(NamedTuple):
         return max(pieces, key=_value).observation
 
     def alone(self, kind: str, bias: float) -> float:
-        """Probability from the contributions of one kind only."""
-        own = sum(part for name, part in self.parts.items() if KINDS.get(name) == kind)
-        return probability_of(bias + own)
+        """Log-odds from the contributions of one kind only."""
+        return bias + sum(part for name, part in self.parts.items() if KINDS.get(name) == kind)
 
 
 def weighed(observation: Observation, config: WeighConfig) -> Weighed:
     """w·strength·quality of one observation."""
     evidence = observation.evidence
-    prefix = "structural" if evidence.structural else "relative"
-    if evidence.detector in VETOES:
-        prefix = "veto"
-    weight: float = getattr(config, f"{prefix}_{evidence.detector}")
+    weight: float = getattr(config, weight_of(evidence))
     return Weighed(
-        weight * min(max(evidence.strength, 0.0), 6.0) * evidence.quality,
+        weight * scaled(evidence),
         evidence.group,
         evidence.detector,
         evidence.size,
         evidence.ts_last,
         observation,
     )
+
+
+def weight_of(evidence: Evidence) -> str:
+    """Name of the weight that a piece of evidence is multiplied with."""
+    prefix = "structural" if evidence.structural else "relative"
+    if evidence.detector in VETOES:
+        prefix = "veto"
+    return f"{prefix}_{evidence.detector}"
+
+
+def scaled(evidence: Evidence) -> float:
+    """What a weight is multiplied with: strength, 0…6, as far as the data is sound."""
+    return min(max(evidence.strength, 0.0), 6.0) * evidence.quality
 
 
 def weigh(
@@ -165,29 +164,12 @@ def weigh(
     log_odds = round(config.bias + sum(parts.values()), 4)
     return Verdict(
         log_odds=log_odds,
-        probability=probability_of(log_odds),
         parts=parts,
         chosen=chosen,
         vetoes=tuple(effective),
         dominating=dominating,
         size=own.size,
     )
-
-
-def probability_of(log_odds: float) -> float:
-    """Logistic function, to six decimals; finite for every finite argument."""
-    if log_odds >= 0:
-        return round(1 / (1 + math.exp(-log_odds)), 6)
-    odds = math.exp(log_odds)
-    return round(odds / (1 + odds), 6)
-
-
-def strength_of(probability: float) -> Strength:
-    """Name of a probability's class."""
-    for bound, name in STRENGTHS:
-        if probability >= bound:
-            return name
-    return "LOW"
 
 
 def _arrival(one: Ranked) -> int:

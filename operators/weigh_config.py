@@ -22,6 +22,9 @@ class WeighConfig:
     structural_native_iceberg: float = 0.65
     structural_stop_run: float = 0.30
     structural_synthetic_iceberg: float = 0.60
+    structural_net_flow: float = 0.30
+    structural_hidden_flow: float = 0.50
+    structural_sweep_flow: float = 0.40
     structural_slicing: float = 0.65
     structural_option_delta: float = 0.35
     structural_option_vega: float = 0.60

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "gateway": "a live gateway on this machine: simulated exchange or files, and faults on command",
     "simulate": "write a tape of the simulated exchange as a DBN file",
     "evaluate": "how well institutions are found on labelled tapes, beside two other engines",
+    "calibrate": "fit the weights of evidence, or say what log-odds mean, on labelled markets",
     "baseline": "build what is normal from the past, or show what a baseline file holds",
     "why": "replay a signal from the tape, compare bytes, and show what led to it",
     "alerts": "check the alert policy, try a channel, list what was sent",

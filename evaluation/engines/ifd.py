@@ -3,23 +3,27 @@
 from typing import ClassVar
 
 from evaluation.alarms import FOREVER, Scores, scores
+from operators.calibration import logistic
 from operators.model.signals import Signal
 from operators.model.streams import SIGNALS, Flowing, Message
 
 _SIDES = {"buy": 1, "sell": -1}
 _STATED = ("opened", "updated")
+_LAST_DIGIT = 1e-6
 
 
 class Ifd:
     """Every revision that opens or raises a signal, with its probability as the score.
 
-    A signal is one alarm, at its first revision at or above the threshold. What is published
-    begins at 0.6: thresholds below it find nothing more.
+    A signal is one alarm, at its first revision at or above the threshold. A calibration states
+    one probability for a stretch of log-odds; within it these decide, by less than a probability's
+    last digit. What is published begins at the threshold of the budget of false alarms:
+    thresholds below it find nothing more.
     """
 
     NAME: ClassVar[str] = "ifd"
-    THRESHOLD: ClassVar[float] = 0.6
-    THRESHOLDS: ClassVar[tuple[float, ...]] = (0.6, 0.7)
+    THRESHOLD: ClassVar[float] = 0.0
+    THRESHOLDS: ClassVar[tuple[float, ...]] = (0.0, 0.6, 0.7)
     TEXT: ClassVar[str] = "the published signals"
 
     def __init__(self) -> None:
@@ -44,8 +48,9 @@ class Ifd:
             self._names.append(signal.root)
         number = self._ids.setdefault(signal.id, len(self._ids) + 1)
         p = signal.probability
+        score = p + _LAST_DIGIT * logistic(signal.log_odds)
         root = self._names.index(signal.root)
-        self._points.append((root, side, number, signal.ts_event, p, p))
+        self._points.append((root, side, number, signal.ts_event, score, p))
 
     def scores(self) -> Scores:
         """Of the stream so far."""

@@ -186,6 +186,8 @@ class Sampled:
     log_odds: float
     calibration: str
     """Version of the calibration that gave the probability, or `uncalibrated`."""
+    p_move: float | None = None
+    """As `Signal` has it."""
 
 
 @dataclass(frozen=True, slots=True)

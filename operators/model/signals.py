@@ -118,12 +118,15 @@ class Signal:
     size: int
     """Contracts in the evidence."""
     probability: float
+    """That institutional flow of the side is present (p_flow); while uncalibrated it only orders
+    signals."""
     probability_low: float
     probability_high: float
     """Interval of the calibrated probability; equal to 0 and 1 while uncalibrated."""
     calibration: str
     """Version of the calibration, or `uncalibrated`."""
     strength: Strength
+    """Class of `probability`."""
     log_odds: float
     bias: float
     contributions: tuple[Contribution, ...]
@@ -136,6 +139,14 @@ class Signal:
     """Version of the parameters: hash of the settings that can change an output."""
     delayed: bool = False
     """Made from history while the live feed was away, in any of its revisions: old news."""
+    p_move: float | None = None
+    """That the mid moves the side's way by more than half the spread within `p_move_horizon_s`;
+    null where the calibration does not say."""
+    p_move_low: float | None = None
+    p_move_high: float | None = None
+    """Its interval."""
+    p_move_horizon_s: int = 0
+    """Seconds; 0 where `p_move` is null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +261,8 @@ class Outcome:
     tick_value: float | None
     """Currency units per tick and contract; null if unknown."""
     currency: str
+    p_move: float | None = None
+    """Of a move within 60 s or so, as it was stated at the point; null where it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,8 +68,8 @@ def test_every_section_and_field_is_a_key():
     assert {key[0] for key in known_keys()} == set(sections())
     for name, cls in sections().items():
         ours = {key[1] for key in known_keys() if key[0] == name}
-        # What the process finds out itself, such as a calendar, is no setting.
-        found_out = {key[1] for key in HANDED_OVER if key[0] == name} | {"calendar"}
+        # What the process finds out itself, such as a calendar or a calibration, is no setting.
+        found_out = {key[1] for key in HANDED_OVER if key[0] == name} | {"calendar", "calibration"}
         assert {f.name for f in fields(cls)} - found_out == ours
 
 
@@ -210,7 +210,8 @@ def test_version_of_parameters_is_of_what_can_change_an_output(folder):
     assert plain != params_version(load(folder, IFD_FLOW__ROOTS="ESH4=X"))
     assert plain == params_version(load(folder, IFD_BOOK__ROWS_MAX="4096"))
     assert plain != params_version(load(folder, IFD_BOOK__INSTRUMENTS_MAX="7"))
-    steps = re.findall(r'step\("(\w+)"', (FOLDER.parent / "dataflows" / "detect.py").read_text())
+    chain = (FOLDER.parent / "dataflows" / "chain.py").read_text()
+    steps = re.findall(r'"(\w+)": Step\(', chain)
     assert list(OUTPUT_SECTIONS) == steps
     assert set(OUTPUT_SECTIONS) <= set(sections())
     assert set(known_keys()) >= NEUTRAL | OUTPUT_KEYS

@@ -18,6 +18,7 @@ from operators.detectors.two_sided_config import TwoSidedConfig
 from operators.model.evaluations import (
     AUCTION,
     DIRTY,
+    FRONT,
     IMPLIED,
     NEW,
     OFI_LEVELS,
@@ -102,6 +103,9 @@ def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
     near |= {"buy": rng.randrange(9), "ofi_1": rng.randrange(-99, 99)}
     flashes = {"flash_bid": rng.randrange(60), "flash_ask": rng.randrange(60)}
     more["state"] = OPENED | OUTRIGHT * (rng.random() < 0.7) | DIRTY * more.pop("dirty")
+    more["state"] |= FRONT * (more["instrument_id"] <= 2)
+    minute = {"hidden_bid": buy // 3, "hidden_ask": sell // 3}
+    minute |= {"sweep_buy": sell // 3, "sweep_sell": buy // 3}
     return pane(
         s,
         **more,
@@ -111,7 +115,7 @@ def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
         windows={
             5: {"buy": buy, "sell": sell, **flashes},
             30: near,
-            60: {"buy": sell, "sell": buy},
+            60: {"buy": sell, "sell": buy, **minute},
         },
         mids2={60: rng.choice((0, mids2, mids2 + e9(1)))},
         z={

@@ -11,6 +11,7 @@ from operators.detect_config import DetectConfig
 from operators.detectors import (
     absorption,
     large_aggressor,
+    minute_flow,
     native_iceberg,
     option_balance,
     option_coordination,
@@ -44,6 +45,7 @@ DETECTORS = {
     "signed_pressure": signed_pressure,
     "absorption": absorption,
     "order_flow": order_flow,
+    "minute_flow": minute_flow,
     "slicing": slicing,
     "synthetic_iceberg": synthetic_iceberg,
     "spoof_like": spoof_like,
@@ -72,7 +74,7 @@ def executions_of(*rows, config=None):
 def test_all_detectors_of_the_folder_are_in_the_list():
     kept = Detect(DetectConfig()).snapshot()["detectors"]
     assert list(kept) == list(DETECTORS)
-    assert len(kept) == 18
+    assert len(kept) == 19
     others = {"quality_min", "executions", "options"}
     assert {one.name for one in fields(DetectConfig)} == {*DETECTORS, *others}
 
@@ -296,6 +298,14 @@ def test_the_symbol_is_the_latest_known():
         (order_flow.OrderFlowConfig, "panes_min", 29),
         (order_flow.OrderFlowConfig, "half_life_s", 59.0),
         (order_flow.OrderFlowConfig, "repeat_ns", 1),
+        (minute_flow.MinuteFlowConfig, "net_min", 0.0),
+        (minute_flow.MinuteFlowConfig, "net_full", 4.0),
+        (minute_flow.MinuteFlowConfig, "hidden_min", 0.0),
+        (minute_flow.MinuteFlowConfig, "hidden_full", 1.0),
+        (minute_flow.MinuteFlowConfig, "sweep_min", -1.0),
+        (minute_flow.MinuteFlowConfig, "sweep_full", 1.5),
+        (minute_flow.MinuteFlowConfig, "strength_step", 0.0),
+        (minute_flow.MinuteFlowConfig, "repeat_ns", 0),
         (slicing.SlicingConfig, "p_max", 0.0),
         (slicing.SlicingConfig, "orders_min", 49),
         (slicing.SlicingConfig, "size_min", 0),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.pile import Pile, Weighed
-from operators.weigh import OPPOSED, probability_of, weigh
+from operators.weigh import OPPOSED, weigh
 from operators.weigh_config import WeighConfig
 from tests.operators.test_weigh import GROUPS, seen
 
@@ -12,7 +12,7 @@ CONFIG = WeighConfig()
 
 
 def plain_weigh(own, opposing, config):
-    """(log-odds, probability, parts, pieces that count, dominating detector, size)."""
+    """(log-odds, parts, pieces that count, dominating detector, size)."""
     parts, sizes, chosen, opposed = {}, {}, [], 0.0
     against = grouped(opposing)
     for group, pieces in grouped(own).items():
@@ -34,7 +34,7 @@ def plain_weigh(own, opposing, config):
     log_odds = round(config.bias + sum(parts.values()), 4)
     counted = tuple(piece for _, piece in sorted(chosen, key=lambda one: one[0]))
     size = max(sizes.values())
-    return log_odds, probability_of(log_odds), list(parts.items()), counted, dominating, size
+    return log_odds, list(parts.items()), counted, dominating, size
 
 
 def grouped(pieces):
@@ -87,7 +87,7 @@ def test_every_verdict_is_that_of_the_plain_form(steps):
                 found = weigh(piles[own], piles[other], CONFIG)
                 expected = plain_weigh(plain[own].values(), plain[other].values(), CONFIG)
                 assert (
-                    found.log_odds, found.probability, list(found.parts.items()), found.counted,
+                    found.log_odds, list(found.parts.items()), found.counted,
                     found.dominating, found.size,
                 ) == expected  # fmt: skip
 

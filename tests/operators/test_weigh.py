@@ -1,14 +1,11 @@
-import math
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from operators.model.items import Observation
 from operators.model.signals import Evidence
 from operators.pile import Pile
-from operators.weigh import KINDS, OPPOSED, VETOES, probability_of, strength_of, weigh, weighed
+from operators.weigh import KINDS, OPPOSED, VETOES, weigh, weighed
 from operators.weigh_config import WeighConfig
 
 CONFIG = WeighConfig()
@@ -21,6 +18,9 @@ GROUPS = {
     "native_iceberg": "passive",
     "absorption": "passive",
     "order_flow": "book",
+    "net_flow": "pressure",
+    "hidden_flow": "passive",
+    "sweep_flow": "aggression",
     "slicing": "slicing",
     "option_delta": "options",
     "option_vega": "options",
@@ -81,7 +81,6 @@ def pile(observations, config):
 def test_log_odds_are_bias_and_weighted_strength():
     one = verdict(seen("sweep", 4.0, quality=0.9))
     assert one.log_odds == round(CONFIG.bias + CONFIG.structural_sweep * 4.0 * 0.9, 4)
-    assert one.probability == pytest.approx(1 / (1 + math.exp(-one.log_odds)), abs=1e-6)
     assert (one.kind, one.size) == ("sweep", 10)
 
 
@@ -181,21 +180,6 @@ def test_the_kind_is_what_dominates_and_size_is_counted_once():
         seen("sweep", size=300), seen("large_aggressor", size=300), seen("native_iceberg", 5.0)
     )
     assert (one.kind, one.lead.evidence.detector, one.size) == ("iceberg", "native_iceberg", 300)
-
-
-@pytest.mark.parametrize(
-    ("probability", "name"),
-    [(0.5999, "LOW"), (0.6, "MODERATE"), (0.7, "HIGH"), (0.8, "VERY_HIGH"), (0.9, "EXTREME")],
-)
-def test_names_of_strength(probability, name):
-    assert strength_of(probability) == name
-
-
-@given(st.floats(-1e308, 1e308))
-def test_a_probability_is_never_nan_and_rises(log_odds):
-    p = probability_of(log_odds)
-    assert 0 <= p <= 1
-    assert probability_of(log_odds + 1) >= p
 
 
 @pytest.mark.parametrize("detector", KINDS)
