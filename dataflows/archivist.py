@@ -26,6 +26,8 @@ from operators.model.errors import IfdError
 
 LOOK_S: Final = 2.0
 """Between two looks whether a tape has a new segment."""
+PATIENCE: Final = 3
+"""Failures in a row that are told."""
 
 
 class Archivist:
@@ -53,11 +55,16 @@ class Archivist:
         self._thread.join()
 
     def _run(self) -> None:
+        failures = 0
         while not self._end.wait(LOOK_S):
             try:
                 archive_due(self._settings())
+                failures = 0
             except (IfdError, OSError) as error:
-                self._say(f"state for `ifd why` is not archived: {error}")
+                failures += 1
+                # A store that is just being made, or renewed, is whole at the next look.
+                if failures >= PATIENCE:
+                    self._say(f"state for `ifd why` is not archived: {error}")
 
     def _say(self, text: str) -> None:
         if text not in self._told and len(self._told) < 1_000:
