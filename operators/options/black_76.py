@@ -48,21 +48,28 @@ def time_value(forward: float, strike: float, deviation: float) -> float:
     return strike * normal_cdf(-d2) - forward * normal_cdf(-d1)
 
 
+@inlined
+def _inside(deviation: float) -> float:
+    """What was found, or −1 at an end of the bracket, where the time value lies beyond it."""
+    return deviation if 1.5 * DEVIATION_MIN < deviation < 0.999 * DEVIATION_MAX else -1.0
+
+
 @kernel
-def implied_deviation(forward: float, strike: float, worth: float) -> float:
+def implied_deviation(forward: float, strike: float, worth: float, guess: float) -> float:
     """σ√T at which the time value is `worth`, or −1 where no deviation in the bracket gives it.
 
-    Newton's steps from √(2·|ln(F/K)|), where the time value bends, kept inside a bracket that every
-    evaluation narrows; a step that leaves it, or does not halve the error, becomes a bisection. So
-    it ends, after at most ITERATIONS_MAX evaluations, and usually after five.
+    Newton's steps from `guess`, what it was before, or where that is 0 from √(2·|ln(F/K)|), where
+    the time value bends, kept inside a bracket that every evaluation narrows; a step that leaves
+    it, or does not halve the error, becomes a bisection. So it ends, after at most ITERATIONS_MAX
+    evaluations, and usually after five; after three from what it was a moment before.
     """
     if not 0.0 < worth < min(forward, strike):
         return -1.0
     low, high = DEVIATION_MIN, DEVIATION_MAX
-    if time_value(forward, strike, low) > worth or time_value(forward, strike, high) < worth:
-        return -1.0
     away = math.log(forward / strike)
     deviation = min(max(math.sqrt(2.0 * abs(away)), 0.01), 2.0)
+    if low < guess < high:
+        deviation = guess
     error_before = math.inf
     for _ in range(ITERATIONS_MAX):
         error = time_value(forward, strike, deviation) - worth
@@ -70,8 +77,10 @@ def implied_deviation(forward: float, strike: float, worth: float) -> float:
             high = deviation
         else:
             low = deviation
-        if error == 0.0 or high - low <= 1e-14 * high:
+        if error == 0.0:
             return deviation
+        if high - low <= 1e-14 * high:
+            return _inside(deviation)
         slope = forward * normal_density(away / deviation + 0.5 * deviation)
         following = 0.5 * (low + high)
         if slope > 0.0 and abs(error) <= 0.5 * error_before:
@@ -79,10 +88,10 @@ def implied_deviation(forward: float, strike: float, worth: float) -> float:
             if low < step < high:
                 following = step
         if abs(following - deviation) <= 1e-13 * deviation:
-            return following
+            return _inside(following)
         error_before = abs(error)
         deviation = following
-    return deviation
+    return _inside(deviation)
 
 
 @kernel
@@ -111,7 +120,7 @@ def implied_volatility(
     None does at or below the intrinsic value, and at or above the forward (the strike, of a put).
     """
     intrinsic = max(forward - strike, 0.0) if call else max(strike - forward, 0.0)
-    deviation = implied_deviation(forward, strike, price - intrinsic)
+    deviation = implied_deviation(forward, strike, price - intrinsic, 0.0)
     return deviation / math.sqrt(years) if deviation > 0.0 else -1.0
 
 

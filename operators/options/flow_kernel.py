@@ -277,18 +277,19 @@ def _value(option, tenor, row, tables, bounds):  # type: ignore[no-untyped-def]
     second = now // NS_PER_S
     if option.second == second and option.volatility > 0.0:
         return JUDGED
+    years = (tenor.expiry_ns - now) / YEAR_NS
+    if years <= 0.0:
+        return EXPIRED
+    guess = option.volatility * math.sqrt(years)
     option.second = second
     option.volatility = 0.0
     forward, strike = 0.5 * forward2 * _E9, option.strike_e9 * _E9
     # The intrinsic value in integers: in floats it would cost the last digits of a deep option.
     inside2 = max(option.call * (forward2 - 2 * option.strike_e9), 0)
-    deviation = implied_deviation(forward, strike, 0.5 * (bid + ask - inside2) * _E9)
+    deviation = implied_deviation(forward, strike, 0.5 * (bid + ask - inside2) * _E9, guess)
     if deviation <= 0.0:
         return INTRINSIC
     tables.numbers[SOLVED] += 1
-    years = (tenor.expiry_ns - now) / YEAR_NS
-    if years <= 0.0:
-        return EXPIRED
     option.volatility = deviation / math.sqrt(years)
     delta, gamma, vega = greeks(forward, strike, years, option.volatility, option.call > 0)
     option.delta_e6 = np.int64(math.floor(delta * 1e6 + 0.5))
