@@ -100,8 +100,7 @@ class OptionFlow:
         if len(self.listing) == 0:
             return None
         self._hold(roots, points)
-        tables = self._tables
-        seconds = np.zeros(tables.tenors.size + points.executions.size + 1, SECOND_DTYPE)
+        seconds = np.zeros(32, SECOND_DTYPE)
         strikes = np.zeros(256, STRIKE_DTYPE)
         filled = np.zeros(2, np.int64)
         rows, start = points.rows, 0
