@@ -40,8 +40,8 @@ class Roll:
 
         net(x) = contracts bought − sold by aggressors in future x
         veto on a and b if net(a) and net(b) have opposite signs, both ≥ size_min in size,
-            min/max of their sizes ≥ balance_min, and in the one that trades less
-            |net| ≥ share_min·volume
+            min/max of their sizes ≥ balance_min, and in the one that trades less (of equals the
+            one whose pane it is) |net| ≥ share_min·volume
 
     It speaks against evidence on the side of each leg: who leaves one month for the next keeps the
     position. Strength is 6·min/max of the two sizes. While it lasts it is told every `repeat_ns`.

@@ -41,7 +41,10 @@ ES = Definition(
 
 
 def sweep(s, side=1, levels=5, size=90, **more):
-    """A sweep that is enough for a signal: at the default 4.2 strong."""
+    """A sweep that is enough for a signal: at the default 4.2 strong.
+
+    A second one must be deeper, since it is no longer rare.
+    """
     return execution(s, side, size, levels=levels, **more)
 
 
@@ -86,8 +89,11 @@ def test_a_strong_sweep_opens_a_signal_with_its_reasons():
     assert (one.ts_event, one.ts_opened, one.price_e9) == (ns(1), ns(1), e9((BID + ASK) / 2))
     assert one.size == 90
     assert len(one.reasons) <= REASONS_MAX
+    first = (
+        "Bought 90 lots of ESH4 at once, 5 levels deep to 4811.25: 20 lots were shown at the touch"
+    )
     assert one.reasons == (
-        "Bought 90 lots of ESH4 at once, 5 levels deep to 4811.25: 20 lots were shown at the touch",
+        f"{first}; 0 like it among the 0 before",
         "No baseline yet (0 sessions): judged by absolute thresholds",
     )
     assert (one.calibration, one.probability_low, one.probability_high) == (
@@ -242,13 +248,13 @@ def test_further_evidence_keeps_it_open():
 
 
 def test_late_evidence_closes_the_old_signal_first():
-    found = signals(sweep(1), sweep(200))
+    found = signals(sweep(1), sweep(200, levels=6))
     assert [one.change for one in found] == ["opened", "closed", "opened"]
     assert found[1].ts_event == ns(200)
 
 
 def test_after_its_end_the_same_does_not_open_during_the_cooldown():
-    rows = [sweep(1), pane(33), sweep(40), pane(80), sweep(91)]
+    rows = [sweep(1), pane(33), sweep(40), pane(80), sweep(91, levels=6)]
     assert [(one.change, one.ts_event) for one in signals(*rows)] == [
         ("opened", ns(1)),
         ("closed", ns(33)),
@@ -257,7 +263,7 @@ def test_after_its_end_the_same_does_not_open_during_the_cooldown():
 
 
 def test_the_other_side_is_not_in_that_cooldown():
-    found = signals(sweep(1), pane(31), sweep(40, -1))
+    found = signals(sweep(1), pane(31), sweep(40, -1, levels=6))
     assert (found[-1].change, found[-1].side) == ("opened", "sell")
 
 
@@ -338,7 +344,7 @@ def test_after_a_retraction_there_is_a_cooldown():
     [
         ("window_ns", 500_000_000, [sweep(1), iceberg(2, 4)]),
         ("hold_ns", 5_000_000_000, [sweep(1), pane(10)]),
-        ("cooldown_ns", 1_000_000_000, [sweep(1), pane(31), sweep(40)]),
+        ("cooldown_ns", 1_000_000_000, [sweep(1), pane(31), sweep(40, levels=6)]),
         ("log_odds_step", 0.01, [sweep(1), small(3)]),
         ("size_factor", 1.5, [sweep(1), small(3)]),
         ("revision_gap_ns", 0, [sweep(1), small(1.5, size=90)]),

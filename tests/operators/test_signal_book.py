@@ -23,9 +23,9 @@ from tests.operators.markets import SENSITIVE, cut, market, messages
 S = 1_000_000_000
 
 
-def sweep(s, side=1, **more):
-    """A sweep that is enough for a signal."""
-    return execution(s, side, 90, levels=5, **more)
+def sweep(s, side=1, levels=5, **more):
+    """A sweep that is enough for a signal; a second one must be deeper: it is no longer rare."""
+    return execution(s, side, 90, levels=levels, **more)
 
 
 def iceberg(s, **more):
@@ -135,7 +135,7 @@ def test_a_closed_signal_is_retracted_within_the_look_back():
 
 def test_a_signal_is_retracted_once():
     first = [sweep(5), pane(40), gap(4, 41), gap(4, 41)]
-    found = told(*first, sweep(120), gap(4, 121), gap(4, 121), pane(170), gap(4, 171))
+    found = told(*first, sweep(120, levels=6), gap(4, 121), gap(4, 121), pane(170), gap(4, 171))
     assert [one.change for one in found] == [
         *("opened", "closed", "retracted"),
         *("opened", "retracted"),
@@ -155,7 +155,7 @@ def test_closed_signals_are_kept_up_to_a_bound_and_counted():
 
 def test_signals_made_from_history_say_so_over_their_life():
     on, off = (delayed_control(FEED, ns(s), on=s == 4) for s in (4, 6))
-    found = told(on, sweep(5), off, sweep(20), pane(60), sweep(130))
+    found = told(on, sweep(5), off, sweep(20), pane(60), sweep(130, levels=6))
     assert [(one.change, one.delayed) for one in found] == [
         *(("opened", True), ("updated", True), ("closed", True)),
         ("opened", False),
@@ -284,8 +284,8 @@ def both_ways(s, sold=500, **more):
     )
 
 
-def great(s):
-    return execution(s, 1, 90, levels=9)
+def great(s, levels=8):
+    return execution(s, 1, 90, levels=levels)
 
 
 def test_a_veto_weakens_an_open_signal_and_says_why():
@@ -306,7 +306,7 @@ def test_a_veto_that_leaves_nothing_likely_ends_it():
     _, closed = told(great(1), both_ways(3))
     assert (closed.change, closed.action) == ("closed", "IGNORE")
     assert closed.reasons[0].startswith("Closed: no longer likely. 1 trades both ways")
-    again = told(great(1), both_ways(3), great(40), great(70))
+    again = told(great(1), both_ways(3), great(40), great(70, levels=9))
     assert [one.change for one in again] == ["opened", "closed", "opened"]
 
 
@@ -333,4 +333,4 @@ def test_a_veto_survives_a_restart_and_goes_with_bad_data():
     resumed = Analyze(AnalyzeConfig(), pickle.loads(pickle.dumps(analyze.snapshot())))
     assert not signals(through(resumed, great(4)))
     through(resumed, fault(5))
-    assert [one.change for one in signals(through(resumed, great(6)))] == ["opened"]
+    assert [one.change for one in signals(through(resumed, great(6, levels=9)))] == ["opened"]

@@ -93,7 +93,7 @@ def naive(rows, config):
             continue
         for (root, slot), (ts, net, volume) in known.items():
             small, large = sorted((abs(net), abs(mine[0])))
-            thin = min((volume, abs(net)), (mine[1], abs(mine[0])), key=lambda one: one[0])
+            thin = min((mine[1], abs(mine[0])), (volume, abs(net)), key=lambda one: one[0])
             if (
                 root == f["root"]
                 and slot != f["slot"]
