@@ -49,6 +49,7 @@ bench: setup ## ns per record of each step and of the whole, beside what a bare 
 
 soak: setup ## the long counts of tests: a worker killed often, a feed cut often, a million damaged buffers (hours)
 	@IFD_SOAK_KILLS=100 $(BIN)/pytest tests/recovery -m "not kafka" -k "killed_often or killed_anywhere or killed_within or rescaled or slowed" $(ARGS)
+	@IFD_SOAK_KILLS_APACHE=100 $(BIN)/pytest tests/recovery/test_live.py -m kafka $(ARGS)
 	@IFD_SOAK_CUTS=500 IFD_SOAK_DEADLINE_S=3600 $(BIN)/pytest -s tests/faults/test_cuts.py $(ARGS)
 	@IFD_SOAK_FUZZ=1000000 $(BIN)/pytest -s tests/connectors/databento/test_wire_fuzz.py $(ARGS)
 	@IFD_SOAK_TAPES=3000 IFD_SOAK_TAPE_KILLS=100 $(BIN)/pytest tests/connectors/tape -k "whatever or outlives" $(ARGS)

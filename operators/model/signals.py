@@ -105,7 +105,7 @@ class Signal:
     root: str
     kind: str
     """What dominates the evidence: sweep, iceberg, stop_run, pressure, absorption, slicing,
-    large."""
+    large, options."""
     side: Side
     action: Action
     """Follows the side; MONITOR below HIGH, IGNORE when closed or retracted."""
