@@ -29,7 +29,7 @@ from tests.contracts.chain import (
     through,
     told,
 )
-from tests.contracts.tapes import EAST, feed_items
+from tests.contracts.tapes import CALIBRATION, EAST, RECALIBRATION, feed_items
 
 DETECTORS = {
     name: kind
@@ -82,6 +82,8 @@ def test_the_common_tape_makes_them_work():
                for one in seen]  # fmt: skip
     assert {one.sampled for one in told_of} == {True, False}
     assert {one.unknown for one in told_of} >= {"", "gap", "retracted"}
+    versions = {one.calibration for one in told_of}
+    assert versions == {CALIBRATION.version, RECALIBRATION.version}
 
 
 @EVERY
@@ -224,8 +226,8 @@ def test_every_config_field_says_what_it_is():
             assert '"""' in after, f"{name}.{one}"
 
 
-def test_all_detectors_are_thirteen():
-    assert len(DETECTORS) == 13
+def test_all_detectors_are_nineteen():
+    assert len(DETECTORS) == 19
     assert all(isinstance(kind.STATE_VERSION, int) for kind in DETECTORS.values())
 
 
