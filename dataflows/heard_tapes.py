@@ -28,7 +28,7 @@ SOURCES: Final = ("simulator/*.py", "operators/**/*.py", "evaluation/engines/*.p
 MORE_SOURCES: Final = ("evaluation/markets.py", "evaluation/split.py", "evaluation/evidence.py")
 AFTER: Final = (
     *("analyze", "calibration", "outcome", "pending", "pile", "sampling", "signal_book"),
-    *("stamps", "weigh", "accuracy", "following"),
+    *("stamps", "weigh", "accuracy", "following", "ranks"),
 )
 """Modules whose names begin so change nothing of what detectors see."""
 

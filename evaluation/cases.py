@@ -10,6 +10,7 @@ from evaluation.alarms import Scores
 from evaluation.facts import TapeFacts
 from evaluation.labels import Event
 from evaluation.matching import Matched, joined, match
+from operators.model.signals import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Case:
     events: tuple[Event, ...]
     scores: Mapping[str, Scores]
     """Engine → its scores."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What the market did after published signals and after points that made none."""
 
 
 def matched(cases: Sequence[Case], engine: str, threshold: float) -> Matched:

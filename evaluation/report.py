@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from evaluation.cases import Case, Statements, matched, statements
 from evaluation.figures import DIGITS, Subject, figures
+from evaluation.following import after_signals
 from evaluation.labels import sought
 from evaluation.matching import Verdict, unlabelled_hours
 from evaluation.metrics import reliability, wilson
@@ -93,6 +94,7 @@ def _engine(
     }
     if ours:
         found["reach_high"] = _reach(cases, spec.name, spec.thresholds[-1])
+        found |= after_signals(cases)
     return found
 
 

@@ -19,7 +19,9 @@ false/h    signals per hour of a root on which nothing is labelled; in the table
            difficulty: signals that this kind's own time got wrong, per hour of it
 delay      median of (signal − start) / duration of what was found
 ECE        expected calibration error of the probabilities stated
-skill      of their Brier score: 0 is that of the base rate, 1 perfect"""
+skill      of their Brier score: 0 is that of the base rate, 1 perfect
+low, high  95 % interval, as if trades and points were independent
+more ticks mean markout of signals less that of the controls that match them"""
 
 
 def table(report: Mapping[str, Any]) -> str:
@@ -50,6 +52,9 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
                 {other: engines[other][f"by_{group}"] for other in others},
             )
     yield from _shares(engines)
+    for name, found in engines.items():
+        yield from _followed(name, found.get("followed", ()))
+        yield from _information(name, found.get("information", ()))
     yield ""
     yield LEGEND
     for remark in report["quality"]:
@@ -94,6 +99,61 @@ def _shares(engines: Mapping[str, Any]) -> Iterator[str]:
             )
         for difficulty, share in found.get("reach_high", {}).get("by_difficulty", {}).items():
             yield f"{name}: {share['hits']} of {share['n']} {difficulty} labels reached HIGH"
+
+
+def _followed(name: str, horizons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What trading the signals would have made: all at each horizon, then by kind at the last."""
+    if not any(each["trades"] for each in horizons):
+        return
+    first, last = horizons[0], horizons[-1]
+    yield ""
+    yield (
+        f"{name}, {last['text']}: in {first['enter_s']} s after it, fee {last['fee']:g} a side;"
+        f" real trading does worse"
+    )
+    heads = ("trades", "wins", "mean", "error", "low", "high", "total")
+    yield "  ".join([f"{'out after, net':<24}", *(f"{head:>10}" for head in heads)])
+    for each in horizons:
+        gain = {
+            "trades": each["trades"],
+            "wins": each["wins"],
+            "total": each["total_ticks"],
+            **{key: each[f"{key}_ticks"] for key in ("mean", "error", "low", "high")},
+        }
+        yield _gain(f"{each['leave_s']} s, ticks", gain)
+        for currency, money in each["by_currency"].items():
+            yield _gain(f"{each['leave_s']} s, {currency}", money)
+    for kind, gain in last["by_kind"].items():
+        yield _gain(f"{last['leave_s']} s, {kind}, ticks", gain)
+    if last["left_out"] or last["forgotten"]:
+        yield (
+            f"left out at {last['leave_s']} s: {last['left_out']} signals whose outcome or tick"
+            f" value is not known, {last['forgotten']} too many"
+        )
+
+
+def _gain(head: str, gain: Mapping[str, Any]) -> str:
+    cells = [f"{gain[key]:>10}" for key in ("trades", "wins")]
+    cells += [f"{_cell(gain[key]):>10}" for key in ("mean", "error", "low", "high", "total")]
+    return "  ".join([f"{head:<24}", *cells])
+
+
+def _information(name: str, horizons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rank correlation of what was stated with what followed, beside matched controls."""
+    if not any(each["count"] or each["unmatched"] for each in horizons):
+        return
+    yield ""
+    yield (
+        f"{name}, rank correlation of probability and markout, signals and controls of the same"
+        " root, regime, half hour and spread"
+    )
+    heads = ("rank corr.", "low", "high", "signals", "controls", "unmatched", "more ticks")
+    yield "  ".join([f"{'after':<8}", *(f"{head:>10}" for head in heads)])
+    for each in horizons:
+        cells = [f"{_cell(each[key]):>10}" for key in ("coefficient", "low", "high")]
+        cells += [f"{each[key]:>10}" for key in ("count", "control_count", "unmatched")]
+        cells.append(f"{_cell(each['markout_difference_ticks']):>10}")
+        yield "  ".join([f"{each['horizon_s']:>6} s", *cells])
 
 
 def _cell(value: float | None) -> str:

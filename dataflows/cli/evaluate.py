@@ -226,7 +226,12 @@ def _case(
     events = events_of(tape.labels, found.facts, tape.name)
     quality += warming(tape.name, found.facts.sessions, past.sessions)
     return Case(
-        tape=tape.name, regime=tape.regime, facts=found.facts, events=events, scores=found.scores
+        tape=tape.name,
+        regime=tape.regime,
+        facts=found.facts,
+        events=events,
+        scores=found.scores,
+        outcomes=found.points,
     )
 
 

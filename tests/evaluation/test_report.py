@@ -13,6 +13,7 @@ from evaluation.svg import Axis, Series, bars, chart
 from evaluation.sweep import Setting, best_within, curve, equal_rate, recall_within
 from evaluation.table import table
 from tests.evaluation.made import case, event, scored
+from tests.evaluation.test_following import told
 
 SPECS = [
     EngineSpec(name="ifd", threshold=0.6, thresholds=(0.6, 0.7), text="ours"),
@@ -167,6 +168,19 @@ def test_the_table_names_engines_groups_and_remarks(two_tapes):
     for word in ("v3_reference", "ifd by kind", "iceberg", "note: something is missing"):
         assert word in text
     assert "ifd: 1 of 2 look-alikes" in text
+
+
+def test_simulated_trades_and_rank_correlations_are_told_as_such(two_tapes):
+    first, second = two_tapes
+    cases = [replace(first, outcomes=told("sweep")), replace(second, outcomes=told("iceberg"))]
+    found = report(cases, SPECS, {})
+    assert found["engines"]["ifd"]["followed"][-1]["trades"] == 24
+    assert "followed" not in found["engines"]["z2"]
+    text = table(json.loads(json.dumps(found, allow_nan=False)))
+    for words in ("simulation: one contract", "60 s, USD", "60 s, iceberg, ticks", "rank corr."):
+        assert words in text
+    assert "simulation" in page(found)
+    assert "simulation" not in table(report(two_tapes, SPECS, {}))
 
 
 def test_the_page_holds_its_plots_and_fetches_nothing(two_tapes):

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operators.model.accuracy import BINS, Drift, Score, Tally, wilson
-from operators.model.following import Followed, follow
-from operators.model.ranks import Ranks
+from operators.model.accuracy import BINS, UNCALIBRATED, Drift, Score, Tally, wilson
+from operators.model.following import Followed, Following
+from operators.model.ranks import Information, Ranks
 
 DRIFT_OUTCOMES: Final = 250
 DRIFT_ECE_MAX: Final = 0.05
@@ -47,40 +47,50 @@ class HorizonAccuracy:
     """How signals did at one horizon, beside points that made none."""
 
     score: Score
-    rank_coefficient: float | None
-    """Of stated probability and markout within half hours of the day, signals and points that made
-    none together: above 0 where more was stated more followed."""
+    information: Information
+    """Whether more followed where more was stated, of signals and points like them that made none:
+    same root, half hour of the day and class of volatility."""
     followed: Followed | None
     """What trading each signal would have made: a simulation. None at the first horizon."""
 
 
 def accuracy(outcomes: Iterable[Mapping[str, Any]]) -> list[HorizonAccuracy]:
-    """By horizon, of outcomes as their topic has them."""
+    """By horizon, of outcomes as their topic has them; what is held does not grow with samples."""
     tallies: dict[int, Tally] = {}
     ranks: dict[int, Ranks] = {}
-    kept = []
+    following = Following()
     for one in outcomes:
         horizon_s, markout = one["horizon_s"], one["markout_ticks"]
+        # As the step `outcome` does: what was stated of the move is judged by the move.
+        stated = one.get("p_move")
         tally = tallies.setdefault(horizon_s, Tally(Drift(DRIFT_OUTCOMES)))
         tally.add(
-            probability=one["probability"],
+            probability=one["probability"] if stated is None else stated,
             kind=one["kind"],
             sampled=one["sampled"],
             markout_ticks=markout,
             unknown=one["unknown"],
-            calibration=one["calibration"],
+            calibration=UNCALIBRATED if stated is None else one["calibration"],
         )
+        of_horizon = ranks.setdefault(horizon_s, Ranks())
         if markout is not None:
-            of_horizon = ranks.setdefault(horizon_s, Ranks())
-            of_horizon.add(int(one["ts_from"]), one["probability"], markout)
-        if not one["sampled"]:
-            kept.append(one)
+            of_horizon.add(
+                one["root"],
+                int(one["ts_from"]),
+                one["probability"],
+                markout,
+                half_spread_ticks=one["move_ticks"] - markout,
+                is_signal=not one["sampled"],
+            )
+        following.add(one)
     first = min(tallies, default=0)
     return [
         HorizonAccuracy(
             score=tallies[horizon_s].score(horizon_s, DRIFT_ECE_MAX),
-            rank_coefficient=ranks[horizon_s].coefficient() if horizon_s in ranks else None,
-            followed=None if horizon_s == first else follow(kept, enter_s=first, leave_s=horizon_s),
+            information=ranks[horizon_s].information(),
+            followed=None
+            if horizon_s == first
+            else following.followed(enter_s=first, leave_s=horizon_s),
         )
         for horizon_s in sorted(tallies)
     ]

@@ -70,6 +70,10 @@ def test_accuracy_tells_horizons_apart_and_what_is_not_known():
     assert last["score"]["control_count"] == 1
     assert last["followed"]["trades"] == 3
     assert last["followed"]["text"].startswith("simulation")
+    assert last["followed"]["by_currency"]["USD"]["trades"] == 3
+    assert last["followed"]["by_kind"]["sweep"]["low"] == last["followed"]["low_ticks"]
+    assert last["information"]["coefficient"] is None
+    assert last["information"]["count"] + last["information"]["unmatched"] == 3
 
 
 @pytest.mark.parametrize("route", HISTORY)
