@@ -14,8 +14,10 @@ import numpy as np
 
 from operators.analyze_config import AnalyzeConfig
 from operators.calibration import Scale
+from operators.calibration_scales import Scales
 from operators.detectors.points import read_only
 from operators.kernels import entry
+from operators.model.calibration_record import CALIBRATION
 from operators.model.controls import DELAYED, delayed_of
 from operators.model.evaluations import DIRTY, FAULT, FAULTS, FRONT, PANE
 from operators.model.items import (
@@ -55,19 +57,24 @@ class Analyze:
     front future without an open signal one in `control_every`: samples, which `outcome` follows up
     like signals.
 
+    A control record `calibration` gives its feed other steps of `p_move`, and what is stated from
+    there on another version; neither `p_flow` nor the threshold changes by it.
+
     State: per root at most 2 · `evidence_max` pieces of evidence, one signal per side and kind,
-    `look_back_max` closed ones and a counter per stream; what each instrument is worth.
+    `look_back_max` closed ones and a counter per stream; what each instrument is worth; per feed at
+    most two tables of `p_move`.
 
     References:
         Log-odds of independent evidence add (Good 1950, weight of evidence); groups are capped
         because theirs is not independent.
     """
 
-    STATE_VERSION: ClassVar[int] = 4
+    STATE_VERSION: ClassVar[int] = 5
 
     def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
-        self._scale = Scale(config.calibration, config.false_alarms_per_day)
+        made = None if state is None else state["scales"]
+        self._scales = Scales(config.calibration, config.false_alarms_per_day, made)
         self._books: dict[int, SignalBook] = {}
         self._due = np.zeros(0, np.int64)
         self._salt = np.zeros(0, np.int64)
@@ -97,8 +104,8 @@ class Analyze:
                     self._on_tick(item, out)
                 elif isinstance(item, Instrument):
                     self._learn(item)
-                elif isinstance(item, Control) and item.name == DELAYED:
-                    self._on_delayed(item)
+                elif isinstance(item, Control):
+                    self._on_control(item)
                 elif isinstance(item, Lateness):
                     self._stamps.on_lateness(item)
                 elif isinstance(item, Definition):
@@ -117,13 +124,15 @@ class Analyze:
             "counts": tuple(sorted(self._counts.items())),
             "feeds": feeds,
             "delayed": tuple(sorted(self._delayed)),
+            "scales": self._scales.pack(),
         }
 
     @staticmethod
     def carried(state: dict[str, Any]) -> dict[str, Any]:
         """Of a snapshot, what holds in a new generation: what instruments are worth.
 
-        Signals and sequence numbers begin anew.
+        So do tables of `p_move`, where the calibration stays. Signals and sequence numbers begin
+        anew.
         """
         return {**state, "books": (), "seq": (), "counts": (), "clocks": ()}
 
@@ -145,6 +154,7 @@ class Analyze:
                 "samples": self._counts["samples"],
                 "controls": self._counts["controls"],
                 "evidence_dropped": sum(book.dropped for book in books),
+                "calibrations_refused": self._scales.refused,
                 "closed_forgotten": sum(book.forgotten for book in books),
                 "open": sum(len(book.open) for book in books),
             },
@@ -210,7 +220,7 @@ class Analyze:
         ):
             return None
         verdict = book.verdict(side)
-        if verdict is None or self._scale.is_likely(verdict.log_odds):
+        if verdict is None or book.scale.is_likely(verdict.log_odds):
             return None
         self._counts["samples"] += 1
         lead = verdict.lead
@@ -222,7 +232,7 @@ class Analyze:
             ts_event=now_ns,
             kind=verdict.kind,
             side=side,
-            **self._stated(verdict.log_odds),
+            **_stated(book.scale, verdict.log_odds),
         )
 
     def _control(self, book: SignalBook, row: Any, now_ns: int) -> Sampled | None:
@@ -235,7 +245,7 @@ class Analyze:
         side: Side = SIDE_NAMES[side_drawn(now_ns, salt)]
         verdict = book.verdict(side)
         log_odds = self._config.weights.bias if verdict is None else verdict.log_odds
-        if book.open or self._scale.is_likely(log_odds):
+        if book.open or book.scale.is_likely(log_odds):
             return None
         self._counts["controls"] += 1
         instrument_id = int(row["instrument_id"])
@@ -247,18 +257,8 @@ class Analyze:
             ts_event=now_ns,
             kind=CONTROL,
             side=side,
-            **self._stated(log_odds),
+            **_stated(book.scale, log_odds),
         )
-
-    def _stated(self, log_odds: float) -> dict[str, Any]:
-        """What a sample says of its log-odds."""
-        move = self._scale.move(log_odds)
-        return {
-            "probability": self._scale.flow(log_odds).p,
-            "log_odds": log_odds,
-            "calibration": self._scale.version,
-            "p_move": None if move is None else move.p,
-        }
 
     def _on_tick(self, item: Tick, out: list[Flowing]) -> None:
         for root, book in self._books.items():
@@ -271,11 +271,15 @@ class Analyze:
         if root is not None and gap.change == "opened" and gap.ts_from is not None:
             self._publish(root, self._books[root].doubt(gap, gap.ts_from), out)
 
-    def _on_delayed(self, item: Control) -> None:
-        on = delayed_of(item)
-        (self._delayed.add if on else self._delayed.discard)(item.feed)
-        for book in self._books.values():
-            book.delayed = book.feed in self._delayed
+    def _on_control(self, item: Control) -> None:
+        if item.name == DELAYED:
+            on = delayed_of(item)
+            (self._delayed.add if on else self._delayed.discard)(item.feed)
+            for book in self._books.values():
+                book.delayed = book.feed in self._delayed
+        elif item.name == CALIBRATION and self._scales.on_control(item):
+            for book in self._books.values():
+                book.scale = self._scales.of(book.feed)
 
     def _publish(self, root: int, signals: list[Signal], out: list[Flowing]) -> None:
         self._due[root] = self._books[root].due_ns()
@@ -293,7 +297,7 @@ class Analyze:
             root,
             feed,
             config.weights,
-            self._scale,
+            self._scales.of(feed),
             config.life,
             config.params,
             partial(self._contract, feed),
@@ -349,6 +353,17 @@ class Analyze:
             book = self._book(index, plain[0], plain[1])
             book.unpack(plain)
             self._due[index] = book.due_ns()
+
+
+def _stated(scale: Scale, log_odds: float) -> dict[str, Any]:
+    """What a sample says of its log-odds."""
+    move = scale.move(log_odds)
+    return {
+        "probability": scale.flow(log_odds).p,
+        "log_odds": log_odds,
+        "calibration": scale.version,
+        "p_move": None if move is None else move.p,
+    }
 
 
 @entry

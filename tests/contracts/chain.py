@@ -30,7 +30,7 @@ from operators.pressure import Pressure
 from operators.pressure_config import PressureConfig
 from operators.validate import Validate
 from operators.validate_config import ValidateConfig
-from tests.contracts.tapes import tape
+from tests.contracts.tapes import CALIBRATION, tape
 
 CONFIGS: dict[str, Any] = {
     "Validate": ValidateConfig(),
@@ -38,7 +38,9 @@ CONFIGS: dict[str, Any] = {
     "Pressure": PressureConfig(),
     "Baseline": BaselineConfig(calendar=load_calendar(), sessions_min=1),
     "Detect": DetectConfig(executions=ExecutionsConfig(size_min=20)),
-    "Analyze": AnalyzeConfig(params="contracts", sample_every=2, control_every=5),
+    "Analyze": AnalyzeConfig(
+        params="contracts", sample_every=2, control_every=5, calibration=CALIBRATION
+    ),
     "Outcome": OutcomeConfig(calendar=load_calendar(), horizons_s=(1, 5, 30)),
 }
 CHAIN: tuple[Any, ...] = (Validate, Book, Pressure, Baseline, Detect, Analyze, Outcome)

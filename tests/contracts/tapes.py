@@ -9,12 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from operators.model.calibration import Alarms, Calibration, Steps
+from operators.model.calibration_record import MoveTable, calibration_controls, move_table
 from operators.model.controls import FeedGap, delayed_control, gap_controls
 from operators.model.items import Control, Definition, Instrument, MarketStatus, MboRows, Tick
 from operators.model.records import NS_PER_S
 from simulator.simulation import Simulation, SimulationConfig, session
 
 EAST, WEST = "east", "west"
+CALIBRATION = Calibration(
+    version="contracts",
+    flow=Steps((-2.0, 0.0, 1.0), (0.2, 0.6, 0.8), (0.1, 0.5, 0.7), (0.3, 0.7, 0.9)),
+    move=Steps((0.0,), (0.4,), (0.3,), (0.5,)),
+    move_horizon_s=30,
+    alarms=(Alarms(0.4, 1.0),),
+)
+_RISING = tuple(0.3 + n / 100 for n in range(7))
+RECALIBRATION = move_table(
+    "contracts", 60, Steps(tuple(map(float, range(-3, 4))), _RISING, (0.1,) * 7, (0.9,) * 7)
+)
+"""In two records."""
 ROOTS = {EAST: ("ES", "CL"), WEST: ("NQ", "GC")}
 
 
@@ -63,7 +77,10 @@ def _session(feed: str, config: SimulationConfig, *, first: bool) -> Iterator[An
 
 
 def _controls(feed: str, ts: int, second: int, ids: list[int]) -> Iterator[Control]:
-    """Gaps of two instruments, of one that is unknown and of all; seven seconds of history."""
+    """Gaps of two instruments, of one that is unknown and of all; seven seconds of history.
+
+    After a while another table of `p_move`, and the way back.
+    """
     if feed != WEST:
         return
     gaps = {9: ((ids[1],), 1), 20: ((ids[0],), 19), 30: ((ids[-1] + 1_000,), 0), 38: (None, 34)}
@@ -74,6 +91,9 @@ def _controls(feed: str, ts: int, second: int, ids: list[int]) -> Iterator[Contr
         yield from gap_controls(feed, ts, told)
     elif second in (5, 12):
         yield delayed_control(feed, ts, on=second == 5)
+    elif second in (15, 32):
+        table = RECALIBRATION if second == 15 else MoveTable(version=CALIBRATION.version)
+        yield from calibration_controls(feed, ts, table)
 
 
 def _definition(feed: str, id_: int, spec: Any, ts: int) -> Definition:

@@ -10,7 +10,17 @@ from operators.analyze import Analyze
 from operators.analyze_config import AnalyzeConfig
 from operators.detect import Detect
 from operators.detect_config import DetectConfig
-from operators.model.items import Definition, Evaluations, Findings, Instrument, Sampled, Tick
+from operators.model.calibration import Alarms, Calibration, Steps
+from operators.model.calibration_record import MoveTable, calibration_controls, move_table
+from operators.model.items import (
+    Control,
+    Definition,
+    Evaluations,
+    Findings,
+    Instrument,
+    Sampled,
+    Tick,
+)
 from operators.model.signals import Gap, Pressure
 from operators.model.streams import EXECUTIONS, GAPS, PRESSURE, SIGNALS, Message
 from operators.signal_book import REASONS_MAX
@@ -565,3 +575,60 @@ def test_the_random_markets_exercise_every_detector_and_every_change():
     # Options have markets of their own: tests/operators/options.
     named = {name for name in (*KINDS, *VETOES) if not name.startswith("option_")}
     assert {one.detector for one in found_in(items)} == named
+
+
+# Recalibration
+
+
+TWO = Calibration(
+    version="made",
+    flow=Steps((-2.0, 0.4055), (0.3, 0.7), (0.2, 0.6), (0.4, 0.8)),
+    move=Steps((0.0,), (0.4,), (0.3,), (0.5,)),
+    move_horizon_s=60,
+    alarms=(Alarms(0.4055, 1.0),),
+)
+ANEW = move_table("made", 30, Steps((0.0,), (0.45,), (0.4,), (0.5,)))
+
+
+def test_a_recalibration_holds_from_its_place_on_and_so_does_the_way_back():
+    given = [
+        evaluations([sweep(1)]),
+        *calibration_controls(FEED, ns(2), ANEW),
+        evaluations([sweep(3, levels=8)]),
+        *calibration_controls("other", ns(4), MoveTable(version="made")),
+        evaluations([sweep(5, levels=10)]),
+        *calibration_controls(FEED, ns(6), MoveTable(version="made")),
+        evaluations([iceberg(7, 8)]),
+    ]
+    config = AnalyzeConfig(calibration=TWO)
+    out = through(ESH4, ES, *given, config=config)
+    found = [m.value for m in out if isinstance(m, Message) and m.stream == SIGNALS]
+    assert [(one.calibration, one.p_move, one.p_move_horizon_s) for one in found] == [
+        ("made", 0.4, 60),
+        (ANEW.version, 0.45, 30),
+        (ANEW.version, 0.45, 30),
+        ("made", 0.4, 60),
+    ]
+    assert {one.probability for one in found} == {0.7}
+    # The control goes on: what comes after may need it.
+    assert [one for one in out if isinstance(one, Control)] == [
+        one for one in given if isinstance(one, Control)
+    ]
+
+
+def test_a_recalibration_is_carried_into_a_new_generation_of_the_same_calibration():
+    config = AnalyzeConfig(calibration=TWO)
+    first = Analyze(config)
+    first.on_items(calibration_controls(FEED, ns(2), ANEW))
+    carried = Analyze.carried(first.snapshot())
+    (one,) = _signals_of(Analyze(config, carried))
+    assert one.calibration == ANEW.version
+    other = Analyze(AnalyzeConfig(calibration=replace(TWO, version="next")), carried)
+    (one,) = _signals_of(other)
+    assert (one.calibration, other.report().facts["calibrations_refused"]) == ("next", 1)
+
+
+def _signals_of(analyze):
+    items = Detect(DetectConfig()).on_items([evaluations([sweep(3)])])
+    out = analyze.on_items(items)
+    return [m.value for m in out if isinstance(m, Message) and m.stream == SIGNALS]
