@@ -1,6 +1,12 @@
 /** What became of signals, once that is measured: reliability and markout, from history. */
 
-import { byHorizon, markoutOf, unknownOf } from "./accuracy.mjs";
+import {
+  byHorizon,
+  informationText,
+  markoutOf,
+  simulatedText,
+  unknownOf,
+} from "./accuracy.mjs";
 import { colour, el } from "./dom.mjs";
 import { count, duration, percent, signed } from "./format.mjs";
 import { Plot, whiskers } from "./plots.mjs";
@@ -164,13 +170,8 @@ function toldOf(points, horizons) {
     (p) =>
       `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`,
   );
-  const made = horizons.at(-1).followed;
-  const simulated = made?.trades
-    ? [
-        `Simulation (one contract a signal, in after ${duration(made.enter_s)}, out after ${duration(made.leave_s)}, spread and fees paid): ${signed(made.mean_ticks, 1)} ticks a trade of ${count(made.trades)}`,
-      ]
-    : [];
-  return [...curve, ...simulated].join(" · ") + unknownText(horizons);
+  const more = [informationText(horizons), simulatedText(horizons)].filter((text) => text !== null);
+  return [...curve, ...more].join(" · ") + unknownText(horizons);
 }
 
 function unknownText(horizons) {

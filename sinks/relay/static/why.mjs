@@ -6,7 +6,7 @@ import { bothClocks, clock, clockMs, compact, count, figure, msOf, percent } fro
 import { glyph } from "./glyph.mjs";
 import { meter } from "./list.mjs";
 import { sum } from "./sum.mjs";
-import { kindOf, lifeOf, sideOf, words } from "./words.mjs";
+import { kindOf, lifeOf, moveOf, sideOf, words } from "./words.mjs";
 
 export class WhyDrawer {
   constructor(element, { onClose }) {
@@ -120,6 +120,7 @@ export class WhyDrawer {
 }
 
 function headline(signal) {
+  const move = moveOf(signal);
   return el(
     "div.headline.figures",
     {},
@@ -136,6 +137,9 @@ function headline(signal) {
         ? "no interval yet"
         : `${percent(signal.probability_low)} – ${percent(signal.probability_high)} %`,
     ),
+    ...(move
+      ? [el("span.move", { title: "By more than half the spread; as outcomes so far say" }, move)]
+      : []),
     el("span", {}, words(signal.strength)),
     el("span.action", { data: { action: signal.action } }, signal.action),
     el(

@@ -1,5 +1,7 @@
 /** The words and marks of the page: kinds, sides, strengths. */
 
+import { duration, percent } from "./format.mjs";
+
 export const KINDS = {
   sweep: {
     letter: "S",
@@ -69,4 +71,12 @@ export function words(name) {
 export function lifeOf(signal) {
   if (signal.change === "retracted") return "retracted";
   return signal.change === "closed" ? "closed" : "open";
+}
+
+/** What a signal says of the price, with its interval; null where it says nothing of it. */
+export function moveOf(signal) {
+  const { p_move: move, p_move_low: low, p_move_high: high, p_move_horizon_s: within } = signal;
+  if (move === null || move === undefined) return null;
+  const range = low === null || high === null ? "" : ` (${percent(low)} – ${percent(high)} %)`;
+  return `${percent(move)} %${range} that the price goes its way within ${duration(within)}`;
 }

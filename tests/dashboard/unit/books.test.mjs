@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const STATIC = "../../../sinks/relay/static/";
-const { markoutOf, unknownOf, byHorizon } = await import(`${STATIC}accuracy.mjs`);
+const { byHorizon, informationText, markoutOf, simulatedText, unknownOf } = await import(
+  `${STATIC}accuracy.mjs`
+);
 const { Feeds } = await import(`${STATIC}feeds.mjs`);
 const { parseFilter } = await import(`${STATIC}filter.mjs`);
 const format = await import(`${STATIC}format.mjs`);
@@ -15,6 +17,7 @@ const { LEVEL_SECONDS_MAX, Market, SECONDS_MAX } = await import(`${STATIC}market
 const { netOf } = await import(`${STATIC}pressure.mjs`);
 const { REVISIONS_MAX, SignalBook } = await import(`${STATIC}signals.mjs`);
 const { partsOf } = await import(`${STATIC}sum.mjs`);
+const { moveOf } = await import(`${STATIC}words.mjs`);
 
 const NS = "000000000";
 const signal = (n, more = {}) => ({
@@ -347,6 +350,54 @@ test("markouts are told where any is known, and what is not known by reason", ()
     [60, 300],
   );
   assert.deepEqual(markoutOf([]), []);
+});
+
+test("what following signals would have made says that it is a simulation", () => {
+  const followed = {
+    enter_s: 1,
+    leave_s: 900,
+    trades: 1200,
+    mean_ticks: -1.25,
+    low_ticks: -2,
+    high_ticks: -0.5,
+    by_currency: { USD: { mean: -15.625 } },
+  };
+  assert.equal(
+    simulatedText([{ followed: null }, { followed }]),
+    "Simulation (one contract a signal, in after 1 s, out after 15 min, spread and fees paid): −1.3 ticks (−2.0 to −0.5), −15.63 USD a trade of 1,200",
+  );
+  assert.equal(
+    simulatedText([{ followed: { ...followed, low_ticks: null, high_ticks: null, trades: 1 } }]),
+    "Simulation (one contract a signal, in after 1 s, out after 15 min, spread and fees paid): −1.3 ticks, −15.63 USD a trade of 1",
+  );
+  assert.equal(simulatedText([{ followed: { ...followed, trades: 0 } }]), null);
+  assert.equal(simulatedText([]), null);
+});
+
+test("a rank correlation is told at the longest horizon that has one", () => {
+  const at = (horizon_s, coefficient) => ({
+    score: { horizon_s },
+    information: { coefficient, low: -0.05, high: 0.25, count: 60, control_count: 1400 },
+  });
+  assert.equal(
+    informationText([at(1, 0.3), at(60, 0.1), at(900, null)]),
+    "Rank correlation of probability and markout after 1 min: +0.10 (−0.05 to +0.25), 60 signals beside 1,400 controls of the same root, half hour and spread",
+  );
+  assert.equal(informationText([at(1, null)]), null);
+});
+
+test("what a signal says of the price has its interval and horizon, or is not shown", () => {
+  const move = { p_move: 0.49, p_move_low: 0.452, p_move_high: 0.53, p_move_horizon_s: 60 };
+  assert.equal(
+    moveOf(signal(1, move)),
+    "49 % (45 – 53 %) that the price goes its way within 1 min",
+  );
+  assert.equal(
+    moveOf(signal(1, { ...move, p_move_low: null, p_move_high: null })),
+    "49 % that the price goes its way within 1 min",
+  );
+  assert.equal(moveOf(signal(1, { ...move, p_move: null })), null);
+  assert.equal(moveOf(signal(1)), null);
 });
 
 test("pressure of a window is net, and its share of all that was traded", () => {

@@ -54,6 +54,16 @@ def test_every_topic_is_a_channel_with_the_type_on_it():
         assert DOCUMENT["operations"][f"send_{stream}"]["action"] == "send"
 
 
+def test_what_is_stated_of_the_move_is_in_the_document():
+    for stream, names in (
+        ("signals", {"p_move", "p_move_low", "p_move_high", "p_move_horizon_s"}),
+        ("outcomes", {"p_move"}),
+    ):
+        (message,) = DOCUMENT["channels"][stream]["messages"].values()
+        payload = resolved(resolved(message["$ref"])["payload"]["$ref"])
+        assert names <= set(payload["properties"])
+
+
 def test_every_frame_of_the_socket_is_a_message_with_a_direction():
     ops = {"receive": set(), "send": set()}
     for operation in DOCUMENT["operations"].values():

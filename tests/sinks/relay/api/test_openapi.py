@@ -22,3 +22,16 @@ def test_the_document_lists_every_route_and_is_sound():
         assert set(operations) == {"get"}
         answers = operations["get"]["responses"]
         assert set(answers) >= {"200", "401", "403", "413", "414", "422", "429", "500"}
+
+
+def test_what_is_stated_of_the_move_and_what_followed_are_in_the_document():
+    forms = ask(filled().app(), "/openapi.json").json()["components"]["schemas"]
+    signal = forms["Signal"]["properties"]
+    for name in ("p_move", "p_move_low", "p_move_high"):
+        assert "null" in str(signal[name]), name
+        assert signal[name].get("default", None) is None
+    assert signal["p_move_horizon_s"]["type"] == "integer"
+    assert "p_move" in forms["Outcome"]["properties"]
+    followed = forms["Followed"]["properties"]
+    assert {"mean_ticks", "error_ticks", "low_ticks", "by_kind", "by_currency"} <= set(followed)
+    assert {"coefficient", "low", "control_count"} <= set(forms["Information"]["properties"])
