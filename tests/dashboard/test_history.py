@@ -71,6 +71,24 @@ def test_outcomes_become_plots(page, store, shoot):
     shoot(page, "test-markout")
 
 
+def test_trades_and_ranks_of_the_record_are_told_and_a_simulation_says_so(page, store, shoot):
+    for seq in range(1, 21):
+        for horizon_s, ticks in ((1, 0.0), (900, seq % 4 - 1.0)):
+            made = outcome(seq, horizon_s, ticks)
+            value = replace(made.value, move_ticks=ticks + 0.5, probability=0.6 + seq / 100)
+            control = replace(value, signal_id="", sampled=True, kind="control", probability=0.1)
+            store.hold([Message(OUTCOMES, "ES", 4 * seq, value)])
+            store.hold([Message(OUTCOMES, "ES", 4 * seq + 1, control)])
+    page.get_by_role("tab", name="Markout").click()
+    told = page.locator("#view-markout")
+    # Half a tick on average, less a tick of spread and 0.4 of fees.
+    expect(told).to_contain_text(
+        re.compile(r"Simulation \(one contract a signal.*\): −0\.9 ticks \(.*USD a trade of 20")
+    )
+    expect(told).to_contain_text(re.compile(r"Rank correlation .* 20 signals beside 20 controls"))
+    shoot(page, "test-record")
+
+
 def test_older_signals_come_from_history_when_asked(relay, store, open_page):
     everything = [signal(seq) for seq in range(1, 31)]
     store.hold(everything)

@@ -55,13 +55,14 @@ def test_why_shows_evidence_and_parts_that_add_up(page, relay, shoot):
     expect(page.locator("#why")).to_be_hidden()
 
 
-def test_what_is_said_of_the_price_stands_beside_the_confidence(page, relay):
+def test_what_is_said_of_the_price_stands_beside_the_confidence(page, relay, shoot):
     stated = {"p_move": 0.49, "p_move_low": 0.45, "p_move_high": 0.53, "p_move_horizon_s": 60}
     relay.publish([signal(1), signal(2, **stated)])
     page.locator(f"{ROWS}[data-id=ES-2] .open").click()
     expect(page.locator("#why .headline .move")).to_have_text(
         "49 % (45 – 53 %) that the price goes its way within 1 min"
     )
+    shoot(page, "test-why-move")
     page.locator(f"{ROWS}[data-id=ES-1] .open").click()
     expect(page.locator("#why .headline")).to_contain_text("78 %")
     expect(page.locator("#why .headline .move")).to_have_count(0)

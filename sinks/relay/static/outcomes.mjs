@@ -132,6 +132,8 @@ export class Outcomes {
     }
     if (!this.plots.markout) this.makeMarkout(view);
     this.told.textContent = toldOf(points, horizons);
+    const more = [informationText(horizons), simulatedText(horizons)];
+    this.more.replaceChildren(...more.filter((text) => text).map((text) => el("p.dim", {}, text)));
     this.plots.markout.set([
       points.map((p) => Math.log10(p.horizon)),
       points.map((p) => p.mean),
@@ -144,7 +146,8 @@ export class Outcomes {
   makeMarkout(view) {
     const place = el("div.plot");
     this.told = el("p");
-    view.replaceChildren(this.told, place);
+    this.more = el("div");
+    view.replaceChildren(this.told, place, this.more);
     const at = (value) => duration(10 ** value);
     this.plots.markout = new Plot(place, 150, () => ({
       scales: { x: { time: false }, y: { range: (_, low, high) => withZero(low, high) } },
@@ -164,14 +167,13 @@ export class Outcomes {
   }
 }
 
-/** The figures under the curve; what following signals would have made is a simulation and says so. */
+/** The figures of the curve. */
 function toldOf(points, horizons) {
   const curve = points.map(
     (p) =>
       `${duration(p.horizon)}: ${signed(p.mean, 1)} ticks, ${percent(p.hitRatio)} % right of ${count(p.count)}`,
   );
-  const more = [informationText(horizons), simulatedText(horizons)].filter((text) => text !== null);
-  return [...curve, ...more].join(" · ") + unknownText(horizons);
+  return curve.join(" · ") + unknownText(horizons);
 }
 
 function unknownText(horizons) {
