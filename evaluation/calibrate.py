@@ -111,9 +111,14 @@ def steps_of(points: Stated, mass: float = 1.0) -> Steps:
     What is stated is the share of the step with one such point more of each outcome's half, so
     that it is never 0 or 1.
     """
+    return stated_steps(points, [(*step, mass) for step in _joined(pool(*points))])
+
+
+def stated_steps(points: Stated, found: Sequence[tuple[float, float, float, float]]) -> Steps:
+    """Steps of what was found of points: begin, share, weight, and the mass of one point there."""
     columns: list[tuple[float, float, float, float]] = []
     before = 0.0
-    for edge, share, weight in _joined(pool(*points)):
+    for edge, share, weight, mass in found:
         low, high = venn_abers(*points, edge, mass)
         p = max((share * weight + 0.5 * mass) / (weight + mass), before)
         before = p
