@@ -132,8 +132,9 @@ export class Outcomes {
     }
     if (!this.plots.markout) this.makeMarkout(view);
     this.told.textContent = toldOf(points, horizons);
-    const more = [informationText(horizons), simulatedText(horizons)];
-    this.more.replaceChildren(...more.filter((text) => text).map((text) => el("p.dim", {}, text)));
+    const more = [simulatedText(horizons), informationText(horizons)].filter((text) => text);
+    this.more.textContent = more.join(" · ");
+    this.more.hidden = more.length === 0;
     this.plots.markout.set([
       points.map((p) => Math.log10(p.horizon)),
       points.map((p) => p.mean),
@@ -146,7 +147,7 @@ export class Outcomes {
   makeMarkout(view) {
     const place = el("div.plot");
     this.told = el("p");
-    this.more = el("div");
+    this.more = el("p");
     view.replaceChildren(this.told, place, this.more);
     const at = (value) => duration(10 ** value);
     this.plots.markout = new Plot(place, 150, () => ({

@@ -46,6 +46,9 @@ def test_a_folder_is_evaluated_into_json_and_a_page(folder, tmp_path, capsys):
     assert any("too little history (ES 0 sessions of 5" in line for line in found["quality"])
     assert any("v3_reference has 0 sessions" in line for line in found["quality"])
     assert any(line.startswith("other.dbn: left out") for line in found["quality"])
+    # What the market did came through the chain: points that made no signal are among them.
+    assert [each["horizon_s"] for each in found["engines"]["ifd"]["information"]][:2] == [1, 5]
+    assert all(each["enter_s"] == 1 for each in found["engines"]["ifd"]["followed"])
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == found
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
     assert "labelled tapes" in told.err
