@@ -4,8 +4,8 @@ A market order for one contract at the first horizon after the signal was known,
 bought at a price that was there before anybody could see the signal; out at a later horizon; half
 the spread is paid both times, and the fee. Every signal is traded with the same size, whatever is
 open already: positions of a root may overlap, and then trades are not independent. Nobody's order
-moves the market, no order is left unfilled, and what a signal's retraction would have changed is
-left out: real trading does worse.
+moves the market, no order is left unfilled, what a signal's retraction would have changed is left
+out, and a signal made from history is traded as if it had come in time: real trading does worse.
 """
 
 import math
