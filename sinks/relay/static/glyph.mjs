@@ -29,6 +29,13 @@ export function corners(shape, sign = 1) {
         [0.9, 0.9],
         [-0.9, 0.9],
       ];
+    case "parallelogram":
+      return [
+        [-0.55, -0.85],
+        [1.25, -0.85],
+        [0.55, 0.85],
+        [-1.25, 0.85],
+      ];
     case "hexagon":
       return around(6, 1.05, 0);
     case "pentagon":

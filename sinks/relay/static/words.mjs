@@ -30,6 +30,12 @@ export const KINDS = {
     text: "orders of one size at regular times",
   },
   large: { letter: "L", name: "Large", shape: "hexagon", text: "single orders beyond the usual" },
+  options: {
+    letter: "O",
+    name: "Options",
+    shape: "parallelogram",
+    text: "options of an expiry traded one way",
+  },
 };
 const UNKNOWN = { letter: "?", name: "", shape: "pentagon", text: "" };
 
