@@ -168,6 +168,9 @@ class LiveConfig:
     """Name of a feed → what it is; the name is published. Empty: files are read instead."""
     connects_per_s_max: int = 4
     """New connections of this process in any second, 1…5, Databento's limit for an address."""
+    calibration_file: str = ""
+    """Table of p_move that `ifd calibrate --outcomes` writes: every feed takes it up at a tick, as
+    a control record on its tape, whenever it has changed; empty: none."""
 
     def __post_init__(self) -> None:
         for name in self.feeds:

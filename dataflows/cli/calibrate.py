@@ -1,8 +1,9 @@
-"""`ifd calibrate`: fit weights, or say what log-odds mean, on labelled markets."""
+"""`ifd calibrate`: fit weights, or say what log-odds mean, on labelled markets or by outcomes."""
 
 import argparse
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from operators.model.errors import ConfigError
@@ -18,6 +19,10 @@ examples:
   ifd calibrate --fit                  weights, as a section for config/base.toml
   ifd calibrate                        config/calibration.json for the weights in force
   ifd calibrate --seeds 20000-20009    the same from fewer markets: quick and rough
+  ifd calibrate --outcomes outcomes.ndjson --out state/p_move.json
+                               p_move anew, from what `ifd export outcomes` wrote
+  ifd calibrate --outcomes     the same from the topic of outcomes; shown, and written to
+                               live.calibration_file where that is set
 
 what is done:
   --fit   Markets of the fitting split go through the dataflow. Each evaluation of a root and side
@@ -27,6 +32,11 @@ what is done:
   else    Markets of the calibrating split: thresholds for budgets of false alarms, the isotonic
           steps of p_flow with Venn-Abers intervals, and those of p_move from the outcomes after
           60 s, samples below the threshold included.
+  --outcomes
+          After a session: p_move alone, from the outcomes of signals and samples that were stated
+          under the calibration in force or a table that follows it. Written if the steps that the
+          older two thirds give are better on the newest third than those in force. Running feeds
+          take the file up at a tick (live.calibration_file); an older file takes it back.
 
 What was heard on a market is kept in .cache/heard, under a name that holds all code and settings it
 depends on: a second run costs no market. docs/detection.md tells how well it holds.
@@ -47,6 +57,19 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--seeds", metavar="A-B", help=f"markets (default: {SEEDS}; with --fit {FIT_SEEDS})"
     )
+    parser.add_argument(
+        "--outcomes",
+        metavar="FILE",
+        nargs="?",
+        const="",
+        help="learn p_move from outcomes: an export, or without FILE the topic",
+    )
+    parser.add_argument("--from", metavar="INSTANT", help="outcomes of points from then on")
+    parser.add_argument("--to", metavar="INSTANT", help="outcomes of points before then")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="file of p_move (default: live.calibration_file)"
+    )
+    parser.add_argument("--force", action="store_true", help="write it though it is no better")
     parser.set_defaults(run=run)
 
 
@@ -54,8 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Fit or calibrate.
 
     Raises:
-        IfdError: seeds are not of the split's share, or a file cannot be written.
+        IfdError: seeds are not of the split's share, a file cannot be read or written, or there
+            are too few outcomes.
     """
+    if arguments.outcomes is not None:
+        return _recalibrate(arguments)
     from dataflows.labelled_tapes import Simulated, seeds_of
     from evaluation.split import role_of
 
@@ -118,6 +144,61 @@ def _calibrate(simulated: Any, shown: "Stages") -> None:
     print("false alarms/h of a root   log-odds from")
     for one in made.alarms:
         print(f"{one.per_hour:22.2f}   {one.log_odds:13.4f}")
+
+
+def _recalibrate(arguments: argparse.Namespace) -> int:
+    from config.calibration import load_calibration
+    from config.settings import load_settings
+    from connectors.tape.files import write_whole
+    from dataflows.progress import stages
+    from dataflows.recalibration import in_force, outcomes, within
+    from dataflows.recalibration_view import counted, lines
+    from evaluation.calibrate import HORIZON_S
+    from evaluation.recalibrate import kept, recalibrate
+
+    span = within(getattr(arguments, "from"), arguments.to)
+    settings = load_settings()
+    made = load_calibration(settings.analyze.weights)
+    if made is None:
+        raise ConfigError("there is no calibration for the weights in force: `ifd calibrate` first")
+    named = settings.live.calibration_file
+    file = arguments.out or (Path(named) if named else None)
+    now = in_force(made, file)
+    source = Path(arguments.outcomes) if arguments.outcomes else None
+    with stages(sys.stderr) as shown:
+        shown.begin("outcomes", 1)
+        told = outcomes(settings, source, shown.advance_to)
+        found = kept((one for one in told if one.ts_from in span), HORIZON_S, made.version)
+    try:
+        new = recalibrate(
+            found.points,
+            old=now.move,
+            follows=now.version,
+            horizon_s=HORIZON_S,
+            sample_every=settings.analyze.sample_every,
+        )
+    except ValueError as error:
+        left_out = f"; left out: {counted(found)}" if found.left_out else ""
+        raise ConfigError(f"--outcomes: {error}{left_out}") from error
+    for line in lines(found, new, now):
+        print(line)
+    if file is None:
+        print("not written: name a file with --out, or set live.calibration_file")
+    elif not (new.is_better or arguments.force):
+        print(f"{file}: not written, since what is in force is as good (--force writes it)")
+    else:
+        points = found.points
+        about = {
+            "outcomes": len(points),
+            "samples": sum(one.sampled for one in points),
+            "ts_from": [points[0].ts_from, points[-1].ts_from],
+        }
+        try:
+            write_whole(file, new.table.text(about).encode())
+        except OSError as error:
+            raise ConfigError(f"--out: {file}: {error.strerror}") from error
+        print(f"{file}: written")
+    return 0
 
 
 def _heard(simulated: Any, shown: "Stages", *, with_outcomes: bool = False) -> "list[HeardTape]":

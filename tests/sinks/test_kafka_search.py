@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from operators.model.errors import DeliveryError
-from operators.model.streams import SIGNALS, Message
+from operators.model.streams import OUTCOMES, SIGNALS, Message
 from sinks.codec import encode
-from sinks.kafka_search import find_signal
+from sinks.kafka_search import find_signal, values_of
 from tests.sinks.kafka_harness import build, wait_until
-from tests.sinks.messages import SIGNAL
+from tests.sinks.messages import OUTCOME, SIGNAL
 
 
 def signals(count):
@@ -40,3 +40,12 @@ def test_a_topic_that_is_not_there_is_one_line(kafka):
     with pytest.raises(DeliveryError, match=r"has no topic none\.ifd\.signals\.v1") as told:
         find_signal(replace(kafka, topic_prefix="none."), "wanted")
     assert "\n" not in str(told.value)
+
+
+def test_all_messages_of_a_stream_are_given(kafka):
+    messages = [Message(OUTCOMES, "ES", seq, OUTCOME) for seq in range(1, 8)]
+    part = build(kafka, 1)
+    part.write_batch([*messages, *signals(2)])
+    wait_until(lambda: part.writer.counters.outbox_count == 0, "all is delivered")
+    part.close()
+    assert list(values_of(kafka, OUTCOMES)) == [encode(one) for one in messages]
