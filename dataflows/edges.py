@@ -15,6 +15,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import Sink
 
 from config.calendar import load_calendar
+from config.calibration import load_calibration
 from config.products import products, root_of_assets
 from config.settings import Settings
 from connectors.databento.week import Week
@@ -86,6 +87,7 @@ def source_of(
     from connectors.databento.source import LiveParts, LiveSource
 
     calendar = load_calendar()
+    made = load_calibration(settings.analyze.weights)
     week = Week(offset_s=calendar.offset_s, changes=calendar.changes)
     parts = LiveParts(
         tape=settings.tape,
@@ -93,6 +95,8 @@ def source_of(
         week=week,
         history=settings.history,
         life=life,
+        calibration="" if made is None else made.version,
+        calibration_file=settings.live.calibration_file,
         on_note=note,
     )
     return LiveSource(settings.live, parts, hooks)

@@ -13,6 +13,7 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main, run_main
 
 from config.calendar import load_calendar
+from config.calibration import load_calibration
 from config.settings import Settings, load_settings
 from connectors.databento.live_feed import Outside
 from connectors.databento.source import LivePartition, LiveParts, LiveSource
@@ -110,8 +111,10 @@ def live_source(
     calendar = load_calendar()
     week = Week(offset_s=calendar.offset_s, changes=calendar.changes)
     parts = LiveParts(
-        tape=settings.tape, roots=roots_of(settings), week=week, life=life, outside=outside
-    )
+        tape=settings.tape, roots=roots_of(settings), week=week, life=life, outside=outside,
+        calibration=load_calibration(settings.analyze.weights).version,
+        calibration_file=settings.live.calibration_file,
+    )  # fmt: skip
     return Watched(settings.live, parts, hooks)
 
 

@@ -29,6 +29,7 @@ from connectors.root_rules import RootsConfig
 from connectors.roots import RootTable, Sharded
 from connectors.tape.tape import Tape
 from connectors.tape.writer import TapeFull
+from operators.model.calibration_record import CALIBRATION, completed_by
 from operators.model.controls import DELAYED, FeedGap, delayed_of, gap_controls
 from operators.model.errors import StateError
 from operators.model.items import Control, Definition, MarketStatus, Statistic, Tick
@@ -84,13 +85,13 @@ class IntakeCounts:
 
 
 class Intake:
-    """One feed's end of path. State: positions, clock, root table, mappings, counts.
+    """One feed's end of path. State: positions, clock, root table, mappings, counts, marks.
 
     What comes in is held until `flush` has it on the tape. On a full disk it stays held, and
     nothing more may be handed in.
     """
 
-    STATE_VERSION: ClassVar[int] = 1
+    STATE_VERSION: ClassVar[int] = 2
 
     def __init__(
         self, config: IntakeConfig, tape: Tape | None, state: dict[str, Any] | None = None
@@ -118,6 +119,8 @@ class Intake:
         """Why a snapshot is owed, or under way; empty if none is; None before the first start."""
         self.delayed: bool = of.get("delayed", False)
         """What goes out is marked as coming from history."""
+        self.calibration: str = of.get("calibration", "")
+        """Version of the table of `p_move` that went out last; empty: none did."""
         records, others = of.get("counts", (0, {}))
         self.counts = IntakeCounts(records, dict(others))
         self._mapped: dict[int, tuple[str, str]] = dict(of.get("mapped", ()))
@@ -227,6 +230,7 @@ class Intake:
             "roots": self.table.snapshot(),
             "owed": self.owed,
             "delayed": self.delayed,
+            "calibration": self.calibration,
             "counts": (self.counts.records, dict(self.counts.others)),
             "mapped": tuple(self._mapped.items()),
         }
@@ -247,6 +251,8 @@ class Intake:
             self.positions.note_rare(rtype, item.instrument_id, item.ts_event, bytes(raw))
         if isinstance(item, Control) and item.name == DELAYED:
             self.delayed = delayed_of(item)
+        if isinstance(item, Control) and item.name == CALIBRATION:
+            self.calibration = completed_by(item) or self.calibration
         self.counts.add(NAMES[type(item)])
         return self.table.on_item(item)
 

@@ -9,6 +9,7 @@ for each named feed.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from weakref import finalize
 
@@ -16,6 +17,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.databento.beginning import beginning_of
 from connectors.databento.budget import Budget, BudgetConfig
+from connectors.databento.calibration_file import CalibrationFile
 from connectors.databento.fallback import Fallback
 from connectors.databento.history_config import HistoryConfig
 from connectors.databento.intake import Intake, IntakeConfig
@@ -30,6 +32,7 @@ from connectors.tape.config import TapeConfig
 from connectors.tape.reader import TapeReader
 from connectors.tape.segments import TapePosition, is_here
 from connectors.tape.tape import Tape
+from operators.model.calibration_record import calibration_controls
 from operators.model.errors import ConfigError, FeedError, GatewayError, IfdError, StateError
 from operators.model.hashing import shard_key
 from operators.model.items import MboRows
@@ -52,6 +55,10 @@ class LiveParts:
     history: HistoryConfig = field(default_factory=HistoryConfig)
     life: str = ""
     """Name of the recovery store's life; empty: nothing is kept beyond the process."""
+    calibration: str = ""
+    """Version of the calibration that tables of `p_move` belong to; empty: there is none."""
+    calibration_file: str = ""
+    """As in the settings; empty: none is watched."""
     outside: Outside = field(default_factory=Outside)
     on_note: Callable[[str], None] = lambda _text: None
     """Given what a person should know of the tape, in a line; from any thread."""
@@ -149,6 +156,12 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         except BaseException:
             self._end()
             raise
+        if self.intake.calibration.partition(".")[0] != parts.calibration:
+            # It ended with its calibration; should that come back, the table is to be given again.
+            self.intake.calibration = ""
+        self._table_file: CalibrationFile | None = None
+        if parts.calibration_file:
+            self._table_file = CalibrationFile(Path(parts.calibration_file), parts.calibration)
         budget = BudgetConfig(
             day_bytes_max=config.budget_bytes_per_day, warn_ratio=config.budget_warning_ratio
         )
@@ -258,6 +271,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
                 self.feed = self._live()
         else:
             assert self.feed is not None
+            self._recalibrate()
             # Ahead of what live brings: the two never come at once.
             found = self._fallback.poll(self.feed.session, rows_max)
             found += self.feed.poll(rows_max)
@@ -277,6 +291,16 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
             out[:0] = [(key, lateness) for key in self._keys]
         return out
 
+    def _recalibrate(self) -> None:
+        """A new table of `p_move` goes on the tape where the feed stands, once it has begun."""
+        intake = self.intake
+        if self._table_file is None or intake.is_blocked or not intake.ticks.clock_ns:
+            return
+        table = self._table_file.wanted(intake.calibration, self._hooks.clock_ns())
+        if table is not None:
+            for control in calibration_controls(self._name, intake.ticks.clock_ns, table):
+                intake.control(control)
+
     def _ended(self, error: IfdError | None) -> list[Keyed]:
         """The last word of the feed; the call after ends the input."""
         self._fallback.close()
@@ -294,7 +318,7 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         feed, tape = self.feed, self._tape
         if feed is None:
             return self._message("connecting", "reading the tape up to where the process ended")
-        texts = [feed.session.text, feed.warning, self._fallback.text]
+        texts = [feed.session.text, feed.warning, self._fallback.text, self._table_text]
         if not self._hooks.may_read():
             texts.append("reading waits until the sinks have caught up")
         if tape is None:
@@ -318,7 +342,12 @@ class LivePartition(StatefulSourcePartition[Keyed, dict[str, Any]]):
         """What is told at once when it changes."""
         fallback = self._fallback
         is_skewed = feed.lag.is_skewed
-        return feed.session.told, feed.warning, is_skewed, fallback.is_running, fallback.text
+        told = feed.session.told, feed.warning, self._table_text
+        return *told, is_skewed, fallback.is_running, fallback.text
+
+    @property
+    def _table_text(self) -> str:
+        return "" if self._table_file is None else self._table_file.text
 
     def _message(self, state: FeedState, text: str) -> Keyed:
         records = self.intake.counts.records

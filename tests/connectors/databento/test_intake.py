@@ -17,11 +17,13 @@ from connectors.tape.config import TapeConfig
 from connectors.tape.segments import TapePosition
 from connectors.tape.tape import Tape
 from connectors.tape.writer import TapeFull
+from operators.model.calibration_record import calibration_controls
 from operators.model.controls import GAP, delayed_control, gap_of
 from operators.model.errors import StateError
 from operators.model.items import Control, MboRows, Tick
 from operators.model.records import NS_PER_S
 from tests.connectors.dbn_bytes import mbo, rare
+from tests.operators.model.test_calibration_record import table
 
 MONDAY_NS = 1_775_484_000_000_000_000
 CONFIG = IntakeConfig("glbx", NS_PER_S, RootsConfig(shards=2), Week(offset_s=-6 * 3600))
@@ -206,6 +208,22 @@ def test_gaps_and_other_controls_are_on_the_tape(tape):
     recorded = tape.read(begin, tape.end).next(100)
     names = [p[0].name for _, p in recorded if isinstance(p, tuple) and isinstance(p[0], Control)]
     assert names == [GAP, "delayed"]
+
+
+def test_the_table_that_went_out_last_is_known_also_from_the_tape(tape):
+    begin = tape.end
+    intake = Intake(CONFIG, tape)
+    first, last = calibration_controls("glbx", MONDAY_NS, table(6))
+    intake.control(first)
+    intake.flush()
+    assert intake.calibration == ""
+    intake.control(last)
+    assert intake.calibration == ""
+    intake.flush()
+    again = Intake(CONFIG, None)
+    again.again(tape.read(begin, tape.end).next(100))
+    resumed = Intake(CONFIG, None, intake.snapshot())
+    assert {each.calibration for each in (intake, again, resumed)} == {table(6).version}
 
 
 def test_what_happened_on_a_weekend_is_left_out():

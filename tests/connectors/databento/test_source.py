@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from config.calibration import load_calibration
+from config.settings import load_settings
 from connectors.databento.source import LiveParts, LiveSource
 from connectors.databento.week import Week
 from connectors.root_rules import RootsConfig
 from connectors.tape.config import TapeConfig
+from operators.model.calibration import Steps
+from operators.model.calibration_record import MoveTable, move_table
 from operators.model.errors import ConfigError, StateError
 from tests.faults.test_cuts import expected, tape  # noqa: F401 - fixtures
 from tests.flows import summary
@@ -124,3 +128,27 @@ def test_sinks_that_cannot_follow_hold_the_socket_and_lose_nothing(tape, expecte
         until = has_records(expected["records"])
         ran = run_live(tmp_path / "run", settings, until, may_read=may_read)
     assert ran.digest == expected["signals"]["digest"]
+
+
+@pytest.mark.slow
+def test_a_table_of_p_move_is_taken_up_once_and_back_and_is_on_the_tape(tape, expected, tmp_path):  # noqa: F811
+    total, file = expected["records"], tmp_path / "p_move.json"
+    base = load_calibration(load_settings().analyze.weights)
+    anew = move_table(base.version, 60, Steps((0.0,), (0.47,), (0.4,), (0.5,)))
+    back = MoveTable(version=base.version)
+    # Three seconds long: at full speed the whole market may come at once, ahead of the table.
+    with running_gateway([tape], speed=80.0) as gateway:
+        settings = settings_of(gateway, tmp_path, **{"live.calibration_file": str(file)})
+        words = {"recovery": store(tmp_path), "life": "x"}
+        for given in (anew, anew, back):
+            file.write_text(given.text())
+
+            def is_done(part, given=given):
+                told = part.intake
+                return told.counts.records >= total and told.calibration == given.version
+
+            ran = run_live(tmp_path / "run", settings, is_done, **words)
+    assert ran.others["control"] == 2
+    assert ran.digest != expected["signals"]["digest"]
+    again = summary(tape_of(tmp_path), "--feed", "glbx", "--shards", "4")
+    assert again["signals"]["digest"] == ran.digest
