@@ -164,17 +164,18 @@ def _recalibrate(arguments: argparse.Namespace) -> int:
     named = settings.live.calibration_file
     file = arguments.out or (Path(named) if named else None)
     now = in_force(made, file)
+    horizon_s = now.move_horizon_s or HORIZON_S
     source = Path(arguments.outcomes) if arguments.outcomes else None
     with stages(sys.stderr) as shown:
         shown.begin("outcomes", 1)
         told = outcomes(settings, source, shown.advance_to)
-        found = kept((one for one in told if one.ts_from in span), HORIZON_S, made.version)
+        found = kept((one for one in told if one.ts_from in span), horizon_s, made.version)
     try:
         new = recalibrate(
             found.points,
             old=now.move,
             follows=now.version,
-            horizon_s=HORIZON_S,
+            horizon_s=horizon_s,
             sample_every=settings.analyze.sample_every,
         )
     except ValueError as error:
@@ -193,11 +194,15 @@ def _recalibrate(arguments: argparse.Namespace) -> int:
             "samples": sum(one.sampled for one in points),
             "ts_from": [points[0].ts_from, points[-1].ts_from],
         }
+        text = new.table.text(about).encode()
+        # Also under its version: a way back is an older one put in the file's place.
+        own = file.with_name(f"{file.stem}-{new.table.version}{file.suffix}")
         try:
-            write_whole(file, new.table.text(about).encode())
+            write_whole(own, text)
+            write_whole(file, text)
         except OSError as error:
             raise ConfigError(f"--out: {file}: {error.strerror}") from error
-        print(f"{file}: written")
+        print(f"{file}: written, and kept as {own.name}")
     return 0
 
 

@@ -101,3 +101,20 @@ def test_a_span_of_time_is_two_instants():
     assert OUTCOME.ts_from in within(None, None)
     with pytest.raises(ConfigError, match="--to: expected"):
         within(None, "tomorrow")
+
+
+def test_the_topic_tells_what_the_file_does(monkeypatch):
+    sent = [published(Message(OUTCOMES, "ES", n, one), "g", 1, 0) for n, one in enumerate(MADE, 1)]
+    asked = []
+
+    def values_of(config, stream, on_progress):
+        asked.append((config.bootstrap_servers, stream))
+        on_progress(3, 3)
+        return iter([one.value for one in sent])
+
+    monkeypatch.setattr("sinks.kafka_search.values_of", values_of)
+    settings = load_settings({"kafka.bootstrap_servers": "here:1"}, environ={})
+    told = []
+    found = list(outcomes(settings, None, lambda read, of: told.append((read, of))))
+    assert [one.log_odds for one in found] == [one.log_odds for one in MADE]
+    assert (asked, told) == ([("here:1", OUTCOMES)], [(3, 3)])

@@ -66,6 +66,9 @@ def test_outcomes_give_a_table_and_the_next_ones_one_that_follows(tmp_path, caps
     more = published(tmp_path / "b.ndjson", first.version, hit_every=2)
     assert main([*words, str(more)]) == 0
     assert read_table(out.read_text()).follows == first.version
+    # The way back.
+    older = tmp_path / f"p_move-{first.version}.json"
+    assert read_table(older.read_text()) == first
 
 
 def test_what_is_no_better_is_not_written_unless_asked(tmp_path, capsys, base):
