@@ -160,8 +160,11 @@ def _contributions(signal: dict[str, Any]) -> list[str]:
 
 def _records(replayed: Replayed, evidence: Sequence[dict[str, Any]]) -> list[str]:
     lines = ["records (* in the evidence, --- where the signal was made)"]
+    # Evidence over a window has looked at all that is shown.
     ranges = [
-        (each["instrument_id"], each["sequence_first"], each["sequence_last"]) for each in evidence
+        (each["instrument_id"], each["sequence_first"], each["sequence_last"])
+        for each in evidence
+        if each["window_s"] == 0
     ]
     for number, row in enumerate(replayed.rows):
         if number == replayed.at_row:

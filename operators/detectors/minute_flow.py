@@ -155,7 +155,7 @@ class MinuteFlow:
                 f" {price_text(price_e9)}"
             ),
         )
-        return Found(index, 0, price_e9, False, evidence)
+        return Found(index, 0, price_e9, points.is_warm(index), evidence)
 
 
 @entry

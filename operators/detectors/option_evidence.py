@@ -98,7 +98,8 @@ def option_found(
         quality=round(float(second["quality"]), 6),
     )
     about = int(tenor["expiry_ns"]) // NS_PER_S if key is None else key
-    return Found(int(second["row"]), about, price_e9, False, evidence)
+    index = int(second["row"])
+    return Found(index, about, price_e9, points.is_warm(index), evidence)
 
 
 def month_of(points: Points, second: np.void) -> str:

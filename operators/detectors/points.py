@@ -122,6 +122,10 @@ class Points(NamedTuple):
         """Raw symbol, or the id as text where none is known."""
         return self.symbols.get(instrument_id) or str(instrument_id)
 
+    def is_warm(self, index: int) -> bool:
+        """Whether a baseline judged anything of a row."""
+        return bool(np.isfinite(self.tail_p[index]).any())
+
     def judged(self, index: int, metric: int) -> tuple[float | None, float | None]:
         """z and tail probability of a metric at a row, None while warming."""
         return _finite(self.z[index, metric]), _finite(self.tail_p[index, metric])

@@ -179,7 +179,7 @@ class Slicing:
             quality=round(float(points.quality[index]), 6),
         )
         key = row.size.bit_length() << 1 | (row.side > 0)
-        return Found(index, key, row.mid_e9(price_e9), False, evidence)
+        return Found(index, key, row.mid_e9(price_e9), points.is_warm(index), evidence)
 
 
 @entry

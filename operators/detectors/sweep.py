@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 
 from operators.detectors.points import (
-    SIZE,
     Found,
     Points,
     Row,
@@ -199,9 +198,8 @@ class Sweep:
             ts_last=row.ts_event,
             quality=round(float(points.quality[index]), 6),
         )
-        warm = bool(np.isfinite(points.tail_p[index, SIZE]))
         mid_e9 = row.mid_e9(price_e9)
-        return Found(index, chain.ts_first, mid_e9, warm, evidence)
+        return Found(index, chain.ts_first, mid_e9, points.is_warm(index), evidence)
 
 
 @entry

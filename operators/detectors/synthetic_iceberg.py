@@ -148,7 +148,8 @@ class SyntheticIceberg:
         if likely and chain.tranches >= 2 * chain.told:
             chain = chain._replace(told=chain.tranches)
             evidence = self._evidence(points, row, index, chain, price_e9, size, side)
-            found.append(Found(index, chain.order_ids[0], row.mid_e9(price_e9), False, evidence))
+            mid_e9, is_warm = row.mid_e9(price_e9), points.is_warm(index)
+            found.append(Found(index, chain.order_ids[0], mid_e9, is_warm, evidence))
         if len(self._chains) >= config.chains_max:
             del self._chains[next(iter(self._chains))]
             self.forgotten += 1

@@ -94,6 +94,8 @@ def test_signals_come_with_reasons_though_no_baseline_is_warm(hour: Hour) -> Non
     assert any(s["change"] == "opened" for s in signals)
     for signal in signals:
         assert signal["baseline"] == "WARMING"
-        assert signal["calibration"] == "uncalibrated"
+        assert signal["calibration"] != "uncalibrated"
+        assert signal["probability_low"] <= signal["probability"] <= signal["probability_high"]
         assert signal["reasons"]
-        assert all(e["structural"] and e["order_ids"] for e in signal["evidence"])
+        assert all(e["structural"] for e in signal["evidence"])
+        assert all(e["order_ids"] for e in signal["evidence"] if not e["window_s"])

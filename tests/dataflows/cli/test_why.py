@@ -52,11 +52,13 @@ def why(replayed, monkeypatch, capfd):
 
 
 def test_a_person_sees_what_led_to_it_and_that_it_is_the_same(why):
-    code, out, err = why()
+    code, out, err = why("--revision", 1)
     assert (code, err) == (0, "")
     for word in ("evidence", "contributions to the log-odds", "records (*", "book of ES"):
         assert word in out
-    assert re.search(r"(?m)^\* +\S+ +trade", out)
+    # The sweep's own records, and not all of the minute that other evidence looked at.
+    assert re.search(r"(?m)^\* +\S+ +(trade|fill)", out)
+    assert re.search(r"(?m)^  +\S+ +(add|cancel)", out)
     assert out.rstrip().splitlines()[-1].startswith("SAME: replayed ")
     assert "to the byte" in out
 
