@@ -7,10 +7,10 @@ orders signals and says nothing of how often they are right.
 import math
 from typing import Final
 
+from operators.model.accuracy import UNCALIBRATED
 from operators.model.calibration import Calibration, Stated
 from operators.model.signals import Strength
 
-UNCALIBRATED: Final = "uncalibrated"
 STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
     (0.9, "EXTREME"),
     (0.8, "VERY_HIGH"),

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from operators.calendar_kernel import span_at
-from operators.calibration import UNCALIBRATED, strength_of
+from operators.calibration import strength_of
 from operators.detectors.points import grown, read_only
-from operators.model.accuracy import Drift, Tally
+from operators.model.accuracy import Drift, Tally, judged
 from operators.model.accuracy import unpacked as unpacked_tally
 from operators.model.items import (
     Evaluations,
@@ -340,15 +340,14 @@ class Outcome:
         tally = self._tallies.get((root, horizon_s))
         if tally is None:
             tally = self._tallies[root, horizon_s] = Tally(Drift(self._config.drift_outcomes))
-        # What was stated of the move is judged by the move; that of the flow is no forecast of it.
-        stated = value.p_move
+        probability, calibration = judged(value.probability, value.p_move, value.calibration)
         tally.add(
-            probability=value.probability if stated is None else stated,
+            probability=probability,
             kind=value.kind,
             sampled=value.sampled,
             markout_ticks=value.markout_ticks,
             unknown=why,
-            calibration=UNCALIBRATED if stated is None else value.calibration,
+            calibration=calibration,
         )
         out.append(self._stamps.made(OUTCOMES, root, value))
 

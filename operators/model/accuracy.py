@@ -36,6 +36,14 @@ def wilson(hits: int, count: int, z: float = Z_95) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def judged(probability: float, p_move: float | None, calibration: str) -> tuple[float, str]:
+    """Which probability of an outcome the move judges, and the calibration that gave it.
+
+    What was stated of the move, if anything was; that of the flow is no forecast of it.
+    """
+    return (probability, UNCALIBRATED) if p_move is None else (p_move, calibration)
+
+
 @dataclass(slots=True)
 class Bins:
     """Outcomes by stated probability, ten bins of equal width."""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from operators.model.accuracy import UNCALIBRATED
 from operators.model.records import PRICE_SCALE
 from operators.model.signals import Signal
 
 REASONS_MAX: Final = 4
 REASON_CHARACTERS_MAX: Final = 240
-UNCALIBRATED: Final = "uncalibrated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.calibration import LOG_ODDS_MIN, UNCALIBRATED, Scale, logistic, strength_of
+from operators.calibration import LOG_ODDS_MIN, Scale, logistic, strength_of
+from operators.model.accuracy import UNCALIBRATED
 from operators.model.calibration import Alarms, Calibration, Steps
 
 FLOW = Steps((-2.0, 0.0, 2.0), (0.1, 0.5, 0.9), (0.05, 0.4, 0.8), (0.2, 0.6, 0.95))

@@ -1,7 +1,7 @@
 import pickle
 
-from operators.calibration import UNCALIBRATED
 from operators.calibration_scales import Scales
+from operators.model.accuracy import UNCALIBRATED
 from operators.model.calibration_record import MoveTable, calibration_controls
 from operators.model.items import Control
 from tests.operators.model.test_calibration_record import BASE, CALIBRATION, table

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from operators.model.accuracy import BINS, UNCALIBRATED, Drift, Score, Tally, wilson
+from operators.model.accuracy import BINS, Drift, Score, Tally, judged, wilson
 from operators.model.following import Followed, Following
 from operators.model.ranks import Information, Ranks
 
@@ -61,16 +61,15 @@ def accuracy(outcomes: Iterable[Mapping[str, Any]]) -> list[HorizonAccuracy]:
     following = Following()
     for one in outcomes:
         horizon_s, markout = one["horizon_s"], one["markout_ticks"]
-        # As the step `outcome` does: what was stated of the move is judged by the move.
-        stated = one.get("p_move")
+        probability, calibration = judged(one["probability"], one.get("p_move"), one["calibration"])
         tally = tallies.setdefault(horizon_s, Tally(Drift(DRIFT_OUTCOMES)))
         tally.add(
-            probability=one["probability"] if stated is None else stated,
+            probability=probability,
             kind=one["kind"],
             sampled=one["sampled"],
             markout_ticks=markout,
             unknown=one["unknown"],
-            calibration=UNCALIBRATED if stated is None else one["calibration"],
+            calibration=calibration,
         )
         of_horizon = ranks.setdefault(horizon_s, Ranks())
         if markout is not None:
