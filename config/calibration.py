@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from operators.model.calibration import Alarms, Calibration, Steps
+from operators.model.calibration import ACTIVITIES, Alarms, Calibration, Steps
 from operators.model.errors import ConfigError
 from operators.weigh_config import WeighConfig
 
@@ -50,7 +50,11 @@ def table_of(calibration: Calibration, weights: WeighConfig, about: dict[str, An
         "flow": asdict(calibration.flow),
         "move": None if calibration.move is None else asdict(calibration.move),
         "move_horizon_s": calibration.move_horizon_s,
-        "alarms": [list(one) for one in calibration.alarms],
+        "alarms": _listed(calibration.alarms),
+        "alarms_by_activity": {
+            name: _listed(alarms)
+            for name, alarms in zip(ACTIVITIES, calibration.alarms_by_activity, strict=False)
+        },
     }
     return json.dumps({"version": version_of(table), **table}, indent=1) + "\n"
 
@@ -71,13 +75,24 @@ def _hash(value: Any) -> str:
 
 
 def _calibration(table: dict[str, Any]) -> Calibration:
+    # Tables from before have thresholds over all markets only.
+    by_activity = table.get("alarms_by_activity", {})
     return Calibration(
         version=str(table["version"]),
         flow=_steps(table["flow"]),
         move=None if table["move"] is None else _steps(table["move"]),
         move_horizon_s=int(table["move_horizon_s"]),
-        alarms=tuple(Alarms(float(log_odds), float(rate)) for log_odds, rate in table["alarms"]),
+        alarms=_alarms(table["alarms"]),
+        alarms_by_activity=tuple(_alarms(by_activity[name]) for name in by_activity and ACTIVITIES),
     )
+
+
+def _alarms(rows: list[list[float]]) -> tuple[Alarms, ...]:
+    return tuple(Alarms(float(log_odds), float(rate)) for log_odds, rate in rows)
+
+
+def _listed(alarms: tuple[Alarms, ...]) -> list[list[float]]:
+    return [list(one) for one in alarms]
 
 
 def _steps(columns: dict[str, Any]) -> Steps:

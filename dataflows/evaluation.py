@@ -21,7 +21,7 @@ from evaluation.alarms import Scores
 from evaluation.engines.ifd import Ifd
 from evaluation.engines.v3_reference import V3Reference
 from evaluation.engines.z2 import Z2
-from evaluation.evidence import EvidenceCollector, Seen
+from evaluation.evidence import EvidenceCollector, Seen, Turn
 from evaluation.facts import FactsCollector, TapeFacts
 from evaluation.report import EngineSpec
 from operators.baseline_history import HistoryTable, merge
@@ -56,6 +56,8 @@ class Heard:
     scores: dict[str, Scores]
     seen: tuple[Seen, ...]
     """Evidence, in its order, before it was weighed."""
+    turns: tuple[Turn, ...]
+    """When markets became busier or quieter."""
     points: tuple[Outcome, ...]
     """What became of signals and samples."""
 
@@ -117,7 +119,13 @@ def hear(path: Path, past: Past, hooks: Hooks | None = None) -> Heard:
     _run(path, past.baseline, calls, hooks)
     engines: tuple[Engine, ...] = (ifd, v3, z2)
     scores = {engine.NAME: engine.scores() for engine in engines}
-    return Heard(facts.facts(), scores, tuple(evidence.seen), tuple(outcomes))
+    return Heard(
+        facts=facts.facts(),
+        scores=scores,
+        seen=tuple(evidence.seen),
+        turns=tuple(evidence.turns),
+        points=tuple(outcomes),
+    )
 
 
 def settings_of(path: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""Calibrate on labelled tapes: what log-odds mean, and how many false alarms a threshold costs."""
+"""Calibrate on labelled tapes: what log-odds mean."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,26 +7,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.evidence import Seen
-from evaluation.facts import TapeFacts
 from evaluation.isotonic import pool, venn_abers
-from evaluation.labels import Event
-from evaluation.matching import Verdict, match, unlabelled_hours
-from evaluation.weighing import (
-    SIDES,
-    evaluated,
-    is_at_work,
-    scores_of,
-    signalled,
-    threshold_at,
-)
+from evaluation.thresholds import Tape, Thresholds
+from evaluation.weighing import SIDES, evaluated, is_at_work, signalled
 from operators.analyze_config import AnalyzeConfig
-from operators.model.calibration import Alarms, Calibration, Steps
+from operators.calibration import Scale
+from operators.model.calibration import Calibration, Steps
 from operators.model.signals import Outcome
 
-RATES: Final = (16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25)
-"""False alarms per hour of a root for which a threshold is looked for."""
-SEARCHES: Final = 6
 DIGITS: Final = 4
 MASS_MIN: Final = 20.0
 """Steps of less are joined with their neighbour: their share would be chance."""
@@ -34,14 +22,6 @@ HORIZON_S: Final = 60
 """Of `p_move`."""
 
 Floats = NDArray[np.float64]
-
-
-class Tape(NamedTuple):
-    """What was seen on one tape, and the truth."""
-
-    seen: tuple[Seen, ...]
-    events: tuple[Event, ...]
-    facts: TapeFacts
 
 
 class Stated(NamedTuple):
@@ -52,53 +32,17 @@ class Stated(NamedTuple):
     mass: Floats
 
 
-def alarms(tapes: Sequence[Tape], config: AnalyzeConfig) -> tuple[Alarms, ...]:
-    """The lowest threshold that keeps each of RATES on the tapes, ascending.
-
-    Found by halving, since each threshold has signals of its own: what opens earlier lasts longer.
-    """
-    hours = sum(sum(unlabelled_hours(one.events, one.facts).values()) for one in tapes)
-    spread = np.concatenate(
-        [[v.log_odds for v in signalled(one.seen, threshold_at(config, -20.0))] for one in tapes]
-    )
-    low, top = float(spread.min()), float(spread.max()) + 1.0
-    found: list[Alarms] = []
-    for rate in RATES:
-        high = top
-        for _ in range(SEARCHES):
-            middle = (low + high) / 2
-            if false_alarms(tapes, config, middle) / hours > rate:
-                low = middle
-            else:
-                high = middle
-        threshold = round(high, DIGITS)
-        counted = false_alarms(tapes, config, threshold) / hours
-        if not found or threshold > found[-1].log_odds:
-            found.append(Alarms(threshold, round(counted, DIGITS)))
-        low = high
-    return tuple(found)
-
-
-def false_alarms(tapes: Sequence[Tape], config: AnalyzeConfig, log_odds: float) -> int:
-    """Signals at a threshold while nothing is labelled."""
-    count = 0
-    for tape in tapes:
-        found = scores_of(signalled(tape.seen, threshold_at(config, log_odds)))
-        judged = match(tape.events, found.alarms(-np.inf)).judged
-        count += sum(one.verdict is Verdict.FALSE for one in judged)
-    return count
-
-
-def stated(tapes: Sequence[Tape], config: AnalyzeConfig, log_odds_min: float) -> Stated:
-    """Revisions that are published at a threshold, and what is observed below it."""
+def stated(tapes: Sequence[Tape], config: AnalyzeConfig) -> Stated:
+    """Revisions that are published at the thresholds of `config`, and what is observed below."""
+    scale = Scale(config.calibration, config.false_alarms_per_day)
     log_odds, hits, mass = [], [], []
     for tape in tapes:
-        for one in signalled(tape.seen, threshold_at(config, log_odds_min)):
+        for one in signalled(tape.seen, config):
             log_odds.append(one.log_odds)
             hits.append(float(is_at_work(tape.events, one.root, SIDES[one.side], one.ts_event)))
             mass.append(1.0)
         points = evaluated(tape.seen, tape.events, config)
-        below = points.log_odds < log_odds_min
+        below = points.log_odds < [scale.threshold(place) for place in points.activity.tolist()]
         log_odds += points.log_odds[below].tolist()
         hits += points.hits[below].tolist()
         mass += points.mass[below].tolist()
@@ -128,19 +72,20 @@ def stated_steps(points: Stated, found: Sequence[tuple[float, float, float, floa
     return Steps(log_odds, p_stated, lows, highs)
 
 
-def flow(tapes: Sequence[Tape], config: AnalyzeConfig, kept: tuple[Alarms, ...]) -> Calibration:
+def flow(tapes: Sequence[Tape], config: AnalyzeConfig, kept: Thresholds) -> Calibration:
     """The calibration of the flow, its version not yet given."""
-    table = Calibration(version="", flow=Steps((0.0,), (0.0,), (0.0,), (1.0,)), alarms=kept)
-    threshold = table.log_odds_within(config.false_alarms_per_day)
-    points = stated(tapes, config, threshold)
-    revisions = int((points.log_odds >= threshold).sum())
-    signals = sum(
-        one.change == "opened"
-        for tape in tapes
-        for one in signalled(tape.seen, threshold_at(config, threshold))
+    table = Calibration(
+        version="",
+        flow=Steps((0.0,), (0.0,), (0.0,), (1.0,)),
+        alarms=kept.alarms,
+        alarms_by_activity=kept.by_activity,
     )
+    config = replace(config, calibration=table)
+    signals = [one for tape in tapes for one in signalled(tape.seen, config)]
+    opened = sum(one.change == "opened" for one in signals)
     # Revisions of a signal stand for one another.
-    return replace(table, flow=steps_of(points, max(1.0, revisions / max(1, signals))))
+    mass = max(1.0, len(signals) / max(1, opened))
+    return replace(table, flow=steps_of(stated(tapes, config), mass))
 
 
 def move(outcomes: Sequence[Outcome], sample_every: int) -> Steps | None:

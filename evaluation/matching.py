@@ -108,18 +108,20 @@ def joined(parts: Iterable[Matched]) -> Matched:
 
 def unlabelled_hours(events: Sequence[Event], facts: TapeFacts) -> dict[str, float]:
     """Root → hours of the tape on which nothing is labelled, look-alikes counted as labels."""
-    hours = {}
-    for root in facts.roots:
-        spans = sorted((e.ts_start, e.stop_ns) for e in events if e.root == root)
-        ends = [facts.ts_first]
-        for _, stop in spans:
-            ends.append(max(ends[-1], stop))
-        starts = [start for start, _ in spans] + [facts.ts_last]
-        free = sum(
-            max(0, min(start, facts.ts_last) - end) for start, end in zip(starts, ends, strict=True)
-        )
-        hours[root] = free / NS_PER_HOUR
-    return hours
+    return {
+        root: sum(end - begin for begin, end in free_spans(events, facts, root)) / NS_PER_HOUR
+        for root in facts.roots
+    }
+
+
+def free_spans(events: Sequence[Event], facts: TapeFacts, root: str) -> list[tuple[int, int]]:
+    """Begin and end, ns, of each stretch of a root on which nothing is labelled."""
+    found, begin = [], facts.ts_first
+    for start, stop in sorted((e.ts_start, e.stop_ns) for e in events if e.root == root):
+        found.append((begin, min(start, facts.ts_last)))
+        begin = max(begin, stop)
+    found.append((begin, facts.ts_last))
+    return [span for span in found if span[0] < span[1]]
 
 
 def labelled_hours(events: Iterable[Event]) -> float:

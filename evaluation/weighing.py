@@ -45,15 +45,17 @@ class Points(NamedTuple):
     """(n,): 1 where an institution of the side was at work."""
     mass: NDArray[np.float64]
     """(n,): what each counts; the points of a run count one together."""
+    activity: NDArray[np.int64]
+    """(n,): how busy the market is, a place among ACTIVITIES, −1 unknown."""
 
 
 def evaluated(seen: Sequence[Seen], events: Sequence[Event], config: AnalyzeConfig) -> Points:
     """All evaluations of a tape."""
     books: dict[str, SignalBook] = {}
-    rows, log_odds, hits = [], [], []
+    rows, log_odds, hits, activities = [], [], [], []
     runs: list[tuple[str, int, int]] = []
     never = replace(config, calibration=_NEVER)
-    for ts, root, observation in seen:
+    for ts, root, observation, activity in seen:
         book = _book(books, root, never)
         book.observe(observation, ts)
         side = observation.evidence.side
@@ -66,6 +68,7 @@ def evaluated(seen: Sequence[Seen], events: Sequence[Event], config: AnalyzeConf
         found = coefficients(own, opposing, config.weights, verdict)
         rows.append([found.get(name, 0.0) for name in WEIGHTS])
         log_odds.append(verdict.log_odds)
+        activities.append(activity)
         hits.append(float(is_at_work(events, root, SIDES[side], ts)))
         runs.append((root, SIDES[side], ts // RUN_NS))
     lengths = Counter(runs)
@@ -74,6 +77,7 @@ def evaluated(seen: Sequence[Seen], events: Sequence[Event], config: AnalyzeConf
         np.array(log_odds),
         np.array(hits),
         np.array([1 / lengths[run] for run in runs]),
+        np.array(activities, np.int64),
     )
 
 
@@ -81,8 +85,10 @@ def signalled(seen: Sequence[Seen], config: AnalyzeConfig) -> list[Signal]:
     """The revisions that would be published, but for what they do not depend on."""
     books: dict[str, SignalBook] = {}
     signals = []
-    for ts, root, observation in seen:
-        signals += _book(books, root, config).observe(observation, ts)
+    for ts, root, observation, activity in seen:
+        book = _book(books, root, config)
+        book.activity = activity
+        signals += book.observe(observation, ts)
     return [one for one in signals if one.change in ("opened", "updated")]
 
 
@@ -110,7 +116,8 @@ def is_at_work(events: Sequence[Event], root: str, side: int, ts: int) -> bool:
 def threshold_at(config: AnalyzeConfig, log_odds: float) -> AnalyzeConfig:
     """The same with a threshold in log-odds, whatever the budget."""
     at = config.calibration or _NEVER
-    return replace(config, calibration=replace(at, alarms=(Alarms(log_odds, 0.0),)))
+    alarms = (Alarms(log_odds, 0.0),)
+    return replace(config, calibration=replace(at, alarms=alarms, alarms_by_activity=()))
 
 
 def _book(books: dict[str, SignalBook], root: str, config: AnalyzeConfig) -> SignalBook:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
+from operators.activity import Activity
 from operators.analyze_config import AnalyzeConfig
 from operators.calibration import Scale
 from operators.calibration_scales import Scales
@@ -69,7 +70,7 @@ class Analyze:
         because theirs is not independent.
     """
 
-    STATE_VERSION: ClassVar[int] = 5
+    STATE_VERSION: ClassVar[int] = 6
 
     def __init__(self, config: AnalyzeConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -83,6 +84,7 @@ class Analyze:
         """Root → its place in `_books`, once it has a book."""
         self._delayed: set[str] = set()
         self._stamps = Stamps()
+        self._activity = Activity()
         self._worth: dict[tuple[str, int], tuple[str, int | None, int | None, str]] = {}
         """(Feed, instrument) → symbol, tick, point value (1e-9) and currency."""
         self._counts: Counter[str] = Counter()
@@ -125,16 +127,17 @@ class Analyze:
             "feeds": feeds,
             "delayed": tuple(sorted(self._delayed)),
             "scales": self._scales.pack(),
+            "activity": self._activity.pack(),
         }
 
     @staticmethod
     def carried(state: dict[str, Any]) -> dict[str, Any]:
         """Of a snapshot, what holds in a new generation: what instruments are worth.
 
-        So do tables of `p_move`, where the calibration stays. Signals and sequence numbers begin
-        anew.
+        So do tables of `p_move`, where the calibration stays. Signals, sequence numbers and how
+        busy a market is begin anew.
         """
-        return {**state, "books": (), "seq": (), "counts": (), "clocks": ()}
+        return {**state, "books": (), "seq": (), "counts": (), "activity": ()}
 
     def report(self) -> Report:
         """Messages by stream, signals by change, evidence weighed and dropped, samples."""
@@ -163,17 +166,20 @@ class Analyze:
     def _on_findings(self, item: Findings, out: list[Flowing]) -> None:
         evaluations = item.evaluations
         rows = read_only(evaluations.rows)
+        classes = self._activity.follow(evaluations)
         pieces = Pieces(evaluations, out)
         if self._books or item.observations:
-            self._weigh(item, rows, pieces, out)
+            self._weigh(item, rows, classes, pieces, out)
         pieces.up_to(rows.size)
 
-    def _weigh(self, item: Findings, rows: Any, pieces: Pieces, out: list[Flowing]) -> None:
+    def _weigh(
+        self, item: Findings, rows: Any, classes: Any, pieces: Pieces, out: list[Flowing]
+    ) -> None:
         evaluations = item.evaluations
         self._grow_due(len(evaluations.roots))
         start = 0
         for observation in item.observations:
-            self._on_rows(rows, start, observation.row, pieces, out)
+            self._on_rows(rows, classes, start, observation.row, pieces, out)
             start = observation.row + 1
             row = rows[observation.row]
             root = int(row["root"])
@@ -183,6 +189,7 @@ class Analyze:
             assert book.root == evaluations.roots[root], "roots never reorder"
             self._counts["evidence"] += 1
             now_ns = int(row["ts_event"])
+            book.activity = int(classes[observation.row])
             signals = book.observe(observation, now_ns)
             sample = None if signals else self._sample(book, observation, now_ns)
             if signals or sample is not None:
@@ -190,10 +197,10 @@ class Analyze:
             self._publish(root, signals, out)
             if sample is not None:
                 out.append(sample)
-        self._on_rows(rows, start, rows.size, pieces, out)
+        self._on_rows(rows, classes, start, rows.size, pieces, out)
 
     def _on_rows(
-        self, rows: Any, start: int, stop: int, pieces: Pieces, out: list[Flowing]
+        self, rows: Any, classes: Any, start: int, stop: int, pieces: Pieces, out: list[Flowing]
     ) -> None:
         """Panes that end something or are drawn, and books that turn dirty, in [start, stop)."""
         every = self._config.control_every
@@ -202,6 +209,7 @@ class Analyze:
             row = rows[start]
             root, now_ns = int(row["root"]), int(row["ts_event"])
             book = self._books[root]
+            book.activity = int(classes[start])
             if row["kind"] == FAULT:
                 instrument_id = int(row["instrument_id"])
                 symbol = self._symbol(book.feed, instrument_id)
@@ -220,7 +228,7 @@ class Analyze:
         ):
             return None
         verdict = book.verdict(side)
-        if verdict is None or book.scale.is_likely(verdict.log_odds):
+        if verdict is None or book.is_likely(verdict.log_odds):
             return None
         self._counts["samples"] += 1
         lead = verdict.lead
@@ -245,7 +253,7 @@ class Analyze:
         side: Side = SIDE_NAMES[side_drawn(now_ns, salt)]
         verdict = book.verdict(side)
         log_odds = self._config.weights.bias if verdict is None else verdict.log_odds
-        if book.open or book.scale.is_likely(log_odds):
+        if book.open or book.is_likely(log_odds):
             return None
         self._counts["controls"] += 1
         instrument_id = int(row["instrument_id"])
@@ -345,6 +353,7 @@ class Analyze:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._stamps = Stamps(state["seq"], state["feeds"])
+        self._activity = Activity(state["activity"])
         self._worth = dict(state["worth"])
         self._counts = Counter(dict(state["counts"]))
         self._delayed = set(state["delayed"])

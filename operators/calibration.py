@@ -8,7 +8,12 @@ import math
 from typing import Final
 
 from operators.model.accuracy import UNCALIBRATED
-from operators.model.calibration import Calibration, Stated
+from operators.model.calibration import (
+    ACTIVITIES,
+    UNKNOWN_ACTIVITY,
+    Calibration,
+    Stated,
+)
 from operators.model.signals import Strength
 
 STRENGTHS: Final[tuple[tuple[float, Strength], ...]] = (
@@ -25,17 +30,22 @@ LOG_ODDS_MIN: Final = 0.4055
 class Scale:
     """Log-odds → probabilities, and the threshold of a signal. Does not change.
 
-    With a calibration the threshold is the lowest one that kept the budget of false alarms on the
-    markets it was made on.
+    With a calibration the threshold is the one that kept the budget of false alarms on the markets
+    it was made on, in the time of each class of activity.
     """
 
     def __init__(self, calibration: Calibration | None, false_alarms_per_day: float) -> None:
         self._calibration = calibration
         self.version = UNCALIBRATED if calibration is None else calibration.version
         self.log_odds_min = LOG_ODDS_MIN
+        self._thresholds = [LOG_ODDS_MIN] * len(ACTIVITIES)
         self.move_horizon_s = 0
         if calibration is not None:
             self.log_odds_min = calibration.log_odds_within(false_alarms_per_day)
+            self._thresholds = [
+                calibration.log_odds_within(false_alarms_per_day, activity)
+                for activity in range(len(ACTIVITIES))
+            ]
             self.move_horizon_s = calibration.move_horizon_s if calibration.move else 0
 
     def flow(self, log_odds: float) -> Stated:
@@ -50,9 +60,15 @@ class Scale:
             return None
         return self._calibration.move.at(log_odds)
 
-    def is_likely(self, log_odds: float) -> bool:
+    def threshold(self, activity: int) -> float:
+        """Log-odds that are worth a signal where the market is so busy."""
+        if activity == UNKNOWN_ACTIVITY:
+            return self.log_odds_min
+        return self._thresholds[activity]
+
+    def is_likely(self, log_odds: float, activity: int = UNKNOWN_ACTIVITY) -> bool:
         """Whether it is worth a signal."""
-        return log_odds >= self.log_odds_min
+        return log_odds >= self.threshold(activity)
 
 
 def logistic(log_odds: float) -> float:

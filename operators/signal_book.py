@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from operators.calibration import Scale, strength_of
+from operators.model.calibration import UNKNOWN_ACTIVITY
 from operators.model.items import Observation
 from operators.model.signals import Action, Change, Contract, Gap, Side, Signal
 from operators.pile import Pile
@@ -81,10 +82,16 @@ class SignalBook:
     """Closed signals that can still be retracted, the oldest first."""
     delayed: bool = False
     """What comes is history."""
+    activity: int = UNKNOWN_ACTIVITY
+    """How busy the market is: the place among ACTIVITIES."""
     forgotten: int = 0
     """Closed signals for which there was no place before their time was over."""
     dropped: int = 0
     """Evidence that had no place."""
+
+    def is_likely(self, log_odds: float) -> bool:
+        """Whether it is worth a signal now."""
+        return self.scale.is_likely(log_odds, self.activity)
 
     def due_ns(self) -> int:
         """When `advance` has something to do; NEVER if the book is empty."""
@@ -186,13 +193,15 @@ class SignalBook:
             tuple((*key, _packed(entry)) for key, entry in self.open.items()),
             tuple((*key, until) for key, until in self.cooling.items()),
             tuple(_packed(entry) for entry in self.ended),
+            self.activity,
             self.forgotten,
             self.dropped,
         )
 
     def unpack(self, plain: tuple[Any, ...]) -> None:
         """Take back what `pack` gave, apart from root and feed."""
-        _, _, evidence, opened, cooling, ended, self.forgotten, self.dropped = plain
+        _, _, evidence, opened, cooling, ended, *counts = plain
+        self.activity, self.forgotten, self.dropped = counts
         for side, key, observation in evidence:
             self.evidence[side].put(key, weighed(unpack_observation(observation), self.weights))
         self.open = {(side, kind): _unpacked(entry) for side, kind, entry in opened}
@@ -217,7 +226,7 @@ class SignalBook:
             if verdict is None or not verdict.vetoes:
                 continue
             rank = _RANK.index(self._strength(verdict))
-            if not self.scale.is_likely(verdict.log_odds):
+            if not self.is_likely(verdict.log_odds):
                 text = verdict.vetoes[0].observation.evidence.text
                 found.append(self._end(key, "closed", f"Closed: no longer likely. {text}", now_ns))
             elif rank < _RANK.index(entry.last.strength):
@@ -241,11 +250,11 @@ class SignalBook:
         key = next(
             (k for k in candidates if k in self.open and k[0] == side and k[1] in kinds), None
         )
-        likely = self.scale.is_likely(verdict.log_odds)
+        likely = self.is_likely(verdict.log_odds)
         if key is None:
             return self._opened((side, verdict.kind), verdict, now_ns) if likely else None
         if key[1] != kind and likely:
-            alone = self.scale.is_likely(verdict.alone(kind, self.weights.bias))
+            alone = self.is_likely(verdict.alone(kind, self.weights.bias))
             signal = self._opened((side, kind), verdict, now_ns) if alone else None
             if signal is not None:
                 return signal
@@ -324,7 +333,7 @@ class SignalBook:
         """The next revision of a signal whose evidence was taken away, or its retraction."""
         verdict = self.verdict(key[0])
         stands = key[1] in self._kinds(key[0])
-        if verdict is not None and stands and self.scale.is_likely(verdict.log_odds):
+        if verdict is not None and stands and self.is_likely(verdict.log_odds):
             return self._publish(key, self.open[key].last, verdict, now_ns)
         return self._end(key, "retracted", reason, now_ns)
 

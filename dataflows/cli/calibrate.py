@@ -118,13 +118,18 @@ def _calibrate(simulated: Any, shown: "Stages") -> None:
     from config.calibration import CALIBRATION_PATH, load_calibration, table_of
     from config.settings import load_settings
     from dataflows.labelled_tapes import Simulated
-    from evaluation.calibrate import HORIZON_S, Tape, alarms, flow, move
+    from evaluation.calibrate import HORIZON_S, flow, move
+    from evaluation.thresholds import Tape, false_alarms, thresholds, unlabelled_hours_by
+    from operators.model.calibration import ACTIVITIES, HOURS_PER_DAY
 
     assert isinstance(simulated, Simulated)
     config = load_settings().analyze
-    tapes = [Tape(one.heard.seen, one.events, one.heard.facts) for one in _heard(simulated, shown)]
+    tapes = [
+        Tape(one.heard.seen, one.events, one.heard.facts, one.heard.turns)
+        for one in _heard(simulated, shown)
+    ]
     shown.begin("false alarms at thresholds", 1)
-    kept = alarms(tapes, config)
+    kept = thresholds(tapes, config)
     shown.advance_to(1, 1)
     found = flow(tapes, config, kept)
     seeds = f"{simulated.seeds[0]}-{simulated.seeds[-1]}"
@@ -141,9 +146,15 @@ def _calibrate(simulated: Any, shown: "Stages") -> None:
     made = load_calibration(config.weights)
     assert made is not None
     print(f"{CALIBRATION_PATH}: version {made.version}, for the weights in force")
-    print("false alarms/h of a root   log-odds from")
-    for one in made.alarms:
-        print(f"{one.per_hour:22.2f}   {one.log_odds:13.4f}")
+    counts = false_alarms(tapes, replace(config, calibration=made))
+    per_day = config.false_alarms_per_day
+    print(f"of {per_day:g} false alarms a root and day of {HOURS_PER_DAY:g} hours allowed:")
+    print("market     threshold   counted   a root and day")
+    named = zip((*ACTIVITIES, "all"), counts, unlabelled_hours_by(tapes), strict=True)
+    for place, (name, count, hours) in enumerate(named):
+        threshold = made.log_odds_within(per_day, place if name != "all" else -1)
+        rate = count / hours * HOURS_PER_DAY if hours else 0.0
+        print(f"{name:10} {threshold:9.4f}   {count:7}   {rate:14.1f}")
 
 
 def _recalibrate(arguments: argparse.Namespace) -> int:

@@ -6,10 +6,16 @@ Made by `ifd calibrate` from labelled markets; `config/calibration.json` holds t
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 HOURS_PER_DAY: Final = 23.0
 """A trading day of CME Globex."""
+
+
+ACTIVITIES: Final = ("quiet", "usual", "busy")
+"""How busy the market of a root is, for the time of the day."""
+UNKNOWN_ACTIVITY: Final = -1
 
 
 class Stated(NamedTuple):
@@ -69,15 +75,31 @@ class Calibration:
     move_horizon_s: int = 0
     """Within so many seconds."""
     alarms: tuple[Alarms, ...] = ()
-    """Ascending by log-odds."""
+    """Over all markets, ascending by log-odds."""
+    alarms_by_activity: tuple[tuple[Alarms, ...], ...] = ()
+    """The same in the time of each of ACTIVITIES; none: their thresholds are that of all."""
 
-    def log_odds_within(self, per_day: float) -> float:
-        """The lowest threshold that keeps a budget of false alarms per root and day.
+    def __post_init__(self) -> None:
+        if len(self.alarms_by_activity) not in (0, len(ACTIVITIES)):
+            raise ValueError(f"alarms_by_activity must be of {', '.join(ACTIVITIES)}, or none")
 
-        Beyond the table's last threshold nothing is known: that one then.
+    def log_odds_within(self, per_day: float, activity: int = UNKNOWN_ACTIVITY) -> float:
+        """The threshold that keeps a budget of false alarms per root and day.
+
+        Between two thresholds of the table in proportion to the logarithms of their rates; beyond
+        its last one nothing is known: that one then.
         """
-        per_hour = per_day / HOURS_PER_DAY
-        keeping = [one.log_odds for one in self.alarms if one.per_hour <= per_hour]
-        if keeping:
-            return keeping[0]
-        return self.alarms[-1].log_odds if self.alarms else math.inf
+        if activity == UNKNOWN_ACTIVITY or not self.alarms_by_activity:
+            return _within(self.alarms, per_day / HOURS_PER_DAY)
+        return _within(self.alarms_by_activity[activity], per_day / HOURS_PER_DAY)
+
+
+def _within(alarms: tuple[Alarms, ...], per_hour: float) -> float:
+    if not alarms:
+        return math.inf
+    for looser, tighter in pairwise(alarms):
+        if looser.per_hour > per_hour >= tighter.per_hour > 0:
+            share = math.log(looser.per_hour / per_hour)
+            share /= math.log(looser.per_hour / tighter.per_hour)
+            return round(looser.log_odds + share * (tighter.log_odds - looser.log_odds), 4)
+    return alarms[0].log_odds if alarms[0].per_hour <= per_hour else alarms[-1].log_odds

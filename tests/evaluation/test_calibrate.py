@@ -3,9 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluation.calibrate import MASS_MIN, RATES, Stated, Tape, alarms, flow, move, stated, steps_of
+from evaluation.calibrate import MASS_MIN, Stated, flow, move, stated, steps_of
 from evaluation.facts import TapeFacts
 from evaluation.metrics import calibration_error, reliability
+from evaluation.thresholds import Tape, thresholds
+from evaluation.weighing import threshold_at
 from operators.analyze_config import AnalyzeConfig
 from operators.model.calibration import Calibration
 from operators.model.signals import Outcome
@@ -57,22 +59,14 @@ def test_steps_of_few_points_are_joined():
     assert len(steps_of(drawn(400)).p) <= 400 / MASS_MIN
 
 
-def test_thresholds_keep_the_rates_they_state_and_rise():
-    found = alarms(TAPES, CONFIG)
-    assert [one.log_odds for one in found] == sorted(one.log_odds for one in found)
-    assert all(a.per_hour >= b.per_hour for a, b in zip(found, found[1:], strict=False))
-    for one in found:
-        assert one.per_hour <= max(RATES)
-
-
 def test_what_is_stated_is_revisions_and_what_is_below():
-    points = stated(TAPES, CONFIG, 0.0)
+    points = stated(TAPES, threshold_at(CONFIG, 0.0))
     assert points.log_odds.size == sum(len(one.seen) for one in TAPES)
     assert {0.0, 1.0} == set(points.hits.tolist())
 
 
 def test_the_flow_rises_with_evidence():
-    table = flow(TAPES, replace(CONFIG, false_alarms_per_day=230.0), alarms(TAPES, CONFIG))
+    table = flow(TAPES, replace(CONFIG, false_alarms_per_day=230.0), thresholds(TAPES, CONFIG))
     assert isinstance(table, Calibration)
     assert table.flow.at(1.0).p > table.flow.at(-1.5).p
     assert table.alarms
