@@ -41,6 +41,7 @@ from operators.model.items import (
 )
 from operators.model.streams import EXECUTIONS, Flowing, Message
 from operators.options.flow import OptionFlow
+from operators.spreads import Spreads
 
 
 class Detector(Protocol):
@@ -64,14 +65,15 @@ class Detect:
     Evidence of one row stands in the order of the list below. Rows of a dirty book or of low
     quality give none; auctions neither. Rows of options go to `OptionFlow` and the detectors of
     its sums alone: a put that is bought, or a leg of a straddle, says nothing about the future that
-    detectors made for futures would understand. State: each detector's, bounded by the instruments
-    of the shard, and their symbols.
+    detectors made for futures would understand. What is found on a spread of futures is dropped,
+    counted: who buys one month and sells another takes no side. State: each detector's, bounded by
+    the instruments of the shard, and their symbols.
 
     References:
         Each detector's own; order of ties: (row, detector).
     """
 
-    STATE_VERSION: ClassVar[int] = 2
+    STATE_VERSION: ClassVar[int] = 3
 
     def __init__(self, config: DetectConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config
@@ -98,6 +100,7 @@ class Detect:
             OptionBalance(config.option_balance, kept.get(OptionBalance.NAME)),
         )
         self._options = OptionFlow(config.options, None if state is None else state["options"])
+        self._spreads = Spreads(None if state is None else state["spreads"])
         self._symbols: dict[str, dict[int, str]] = {}
         for feed, instrument_id, symbol in () if state is None else state["symbols"]:
             self._symbols.setdefault(feed, {})[instrument_id] = symbol
@@ -112,6 +115,8 @@ class Detect:
                 continue
             if isinstance(item, Instrument):
                 self._symbols.setdefault(item.feed, {})[item.instrument_id] = item.symbol
+            if isinstance(item, Definition | Instrument):
+                self._spreads.learn(item)
             if isinstance(item, Definition | Instrument | Statistic):
                 self._options.learn(item)
             out.append(item)
@@ -126,6 +131,7 @@ class Detect:
             ),
             "counts": tuple(sorted(self._counts.items())),
             "options": self._options.snapshot(),
+            "spreads": self._spreads.snapshot(),
         }
 
     @staticmethod
@@ -151,6 +157,7 @@ class Detect:
                 "executions": counts["executions"],
                 "tags": {tag: counts[f"tag {tag}"] for tag in TAGS},
                 "evidence": {d.NAME: counts[f"evidence {d.NAME}"] for d in self._detectors},
+                "evidence_of_spreads": counts["evidence_of_spreads"],
                 "icebergs_forgotten": sum(
                     d.forgotten
                     for d in self._detectors
@@ -173,9 +180,14 @@ class Detect:
         options = self._options.follow(item.feed, len(item.roots), points)
         if options is not None:
             points = self._options.outright(points)._replace(options=options)
+        spreads = self._spreads.of(item.feed)
         found: list[Found] = []
         for detector in self._detectors:
             seen = detector.observe(points)
+            if seen and spreads:
+                outright = [one for one in seen if one.evidence.instrument_id not in spreads]
+                counts["evidence_of_spreads"] += len(seen) - len(outright)
+                seen = outright
             if seen:
                 counts[f"evidence {detector.NAME}"] += len(seen)
                 found += seen

@@ -149,6 +149,17 @@ def test_evidence_of_one_row_stands_in_the_order_of_detectors():
     ]
 
 
+def test_who_trades_a_spread_takes_no_side():
+    rows = [execution(s, 1, 500, levels=9) for s in (1, 100)]
+    outright, spread = Detect(DetectConfig()), Detect(DetectConfig())
+    spread.on_items([Instrument(FEED, 1, "ESM6-ESU6", "ES", "mapping", 0)])
+    assert found_in(outright.on_items([evaluations(rows)]))
+    assert found_in(spread.on_items([evaluations(rows)])) == []
+    assert spread.report().facts["evidence_of_spreads"] > 0
+    again = Detect(DetectConfig(), spread.snapshot())
+    assert found_in(again.on_items([evaluations(rows)])) == []
+
+
 def test_other_items_pass_in_their_place():
     instrument = Instrument(FEED, 1, "ESH4", "ES", "setting", 0)
     tick = Tick(FEED, ns(3))
