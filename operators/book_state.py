@@ -41,7 +41,7 @@ Array = NDArray[Any]
 
 _OUT_SPARE: Final = AGGRESSORS_MAX + 16
 """Rows one record can put out besides a pane of every instrument."""
-_DEPTHS: Final = 64
+_DEPTHS: Final = 1024
 """Front futures whose levels the output holds before it is handed on."""
 
 

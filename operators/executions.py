@@ -13,6 +13,8 @@ from operators.model.signals import SIDE_NAMES, Execution, Fill
 FILLS_MAX: Final = 50
 """Fills told of one execution."""
 
+_FILL_FIELDS: Final = len(Fill._fields)
+
 TAGS: Final = ("sweep", "stop", "iceberg", "large")
 """Why an execution is notable, by bit."""
 
@@ -72,12 +74,7 @@ def _execution(
         ask_before_e9=row.ask_before if row.ask_size_before else None,
         bid_e9=row.bid if row.bid_size else None,
         ask_e9=row.ask if row.ask_size else None,
-        fills=tuple(
-            [
-                Fill(order_id=order_id, price_e9=price, size=size, hidden=hidden, refills=refills)
-                for order_id, price, size, hidden, _, refills, _ in fills
-            ]
-        ),
+        fills=tuple([Fill._make(fill[:_FILL_FIELDS]) for fill in fills]),
         fill_count=row.fill_stop - row.fill_first,
     )
 

@@ -6,14 +6,14 @@ JSON and CSV and as 64-bit floats in Parquet.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
 import orjson
 import polars as pl
 
 from operators.model.streams import VALUE_TYPES
-from sinks.codec import hints_of, json_name, required, unit
+from sinks.codec import hints_of, is_record, json_name, required, unit
 from sinks.instants import instant_text
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -76,8 +76,7 @@ def _columns(kind: type, path: tuple[str, ...]) -> Iterator[Column]:
     for field, hint in hints_of(kind).items():
         here = (*path, json_name(field, hint))
         inner = required(hint)
-        if is_dataclass(inner):
-            assert isinstance(inner, type)
+        if is_record(inner):
             yield from _columns(inner, here)
         else:
             yield Column("_".join(here), here, _cell(hint))
@@ -109,8 +108,7 @@ def _types(hint: Any) -> Types:
             return Types(pl.String, pl.UInt64, pl.UInt64)
         case "price_e9":
             return Types(pl.String, pl.Float64, pl.Float64)
-    if is_dataclass(inner):
-        assert isinstance(inner, type)
+    if is_record(inner):
         fields = {json_name(name, h): _types(h) for name, h in hints_of(inner).items()}
         return Types(
             read=pl.Struct({name: types.read for name, types in fields.items()}),

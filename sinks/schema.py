@@ -5,7 +5,6 @@
 
 import ast
 import inspect
-from dataclasses import is_dataclass
 from pathlib import Path
 from textwrap import dedent
 from types import UnionType
@@ -14,7 +13,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import orjson
 
 from operators.model.streams import EVENT_STREAMS, VALUE_TYPES, topic
-from sinks.codec import hints_of, is_optional, json_name, required, unit
+from sinks.codec import hints_of, is_optional, is_record, json_name, required, unit
 
 FOLDER: Final = Path(__file__).parent / "schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -104,8 +103,7 @@ def _form(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return dict(NUMBERS[name])
     if hint in PLAIN:
         return {"type": PLAIN[hint]}
-    if is_dataclass(hint):
-        assert isinstance(hint, type)
+    if is_record(hint):
         definitions.setdefault(hint.__name__, _object(hint, definitions))
         return {"$ref": f"#/$defs/{hint.__name__}"}
     return _form_with_parts(hint, definitions)

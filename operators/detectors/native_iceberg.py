@@ -86,7 +86,7 @@ class NativeIceberg:
         config = self._config
         z, tail_p = points.judged(index, HIDDEN)
         for fill in fills:
-            order_id, _, _, hidden, hidden_total, refills, side = fill
+            order_id, _, _, hidden, refills, hidden_total, side = fill
             if hidden <= 0 or side == 0:
                 continue
             rare = self._is_rare(tail_p, hidden_total)
@@ -126,7 +126,7 @@ class NativeIceberg:
         tail_p: float | None,
     ) -> Evidence:
         config = self._config
-        order_id, price_e9, _, _, hidden_total, refills, side = fill
+        order_id, price_e9, _, _, refills, hidden_total, side = fill
         strength = max(
             1 + math.log2(max(refills, 1)), 2 + math.log2(hidden_total / config.hidden_min)
         )

@@ -6,7 +6,7 @@ points, because JSON numbers lose integers above 2**53.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 TsNs = Annotated[int, "ts_ns"]
 """Nanoseconds since the epoch."""
@@ -149,9 +149,10 @@ class Signal:
     """Seconds; 0 where `p_move` is null."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(NamedTuple):
     """One passive fill of an execution."""
+
+    # A tuple: a sweep makes dozens at once, each in a fourth of a frozen dataclass's time.
 
     order_id: OrderId
     price_e9: PriceE9

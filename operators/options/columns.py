@@ -18,10 +18,11 @@ BARE: Final = 3
 """A call or put, but no definition says which."""
 COMBINED: Final = 4
 """A spread of options, listed as one."""
+FUTURE: Final = 5
+"""A plain one that options of the shard are written on."""
 
 OPTION_DTYPE: Final = np.dtype(
     [
-        ("kind", "i8"),
         ("instrument_id", "i8"),
         ("call", "i8"),  # +1 call, −1 put
         ("strike_e9", "i8"),
@@ -55,7 +56,7 @@ OPTION_DTYPE: Final = np.dtype(
         ("weight", "f8"),
     ]
 )
-"""One instrument, by slot. Of those that are no options only kind and quote are used."""
+"""One instrument, by slot. Of futures only the quote is used, of other plain ones nothing."""
 
 TENOR_DTYPE: Final = np.dtype(
     [

@@ -11,9 +11,11 @@ from operators.model.items import Definition, Instrument, Statistic
 from operators.model.records import NS_PER_S
 from operators.options.columns import (
     COUNTS,
+    FUTURE,
     NUMBERS,
     OPTION,
     OPTION_DTYPE,
+    PLAIN,
     ROOT_DTYPE,
     SECOND_DTYPE,
     STRIKE_DTYPE,
@@ -22,11 +24,18 @@ from operators.options.columns import (
     USED,
 )
 from operators.options.flow_config import OptionFlowConfig
-from operators.options.flow_kernel import LOOK_UP, Bounds, Tables, follow, outright, partner
+from operators.options.flow_kernel import (
+    Bounds,
+    Tables,
+    follow,
+    newcomers,
+    outright,
+    partner,
+)
 from operators.options.listing import Listing
 from operators.options.seconds import OptionSeconds
 
-_STATE: Final = ("options", "tenors", "roots", "trades", "numbers")
+_STATE: Final = ("kinds", "options", "tenors", "roots", "trades", "numbers")
 
 
 class OptionFlow:
@@ -53,7 +62,7 @@ class OptionFlow:
     Wrong by: the future's mid is up to a second old; early exercise and interest are left out (see
     `black_76`); an order of several prices counts at its last.
 
-    State: 192 bytes per instrument once an option is listed in the shard, 280 per tenor, 112 per
+    State: 217 bytes per instrument once an option is listed in the shard, 280 per tenor, 112 per
     trade in the window, at most `trades_max` a tenor.
 
     References:
@@ -78,6 +87,7 @@ class OptionFlow:
         self._tenors: dict[tuple[str, int, int, int], int] = {}
         if state is None or "options" not in state:
             self._tables = Tables(
+                np.zeros(0, np.int8),
                 np.zeros(0, OPTION_DTYPE),
                 np.zeros(0, TENOR_DTYPE),
                 np.zeros(0, ROOT_DTYPE),
@@ -92,8 +102,13 @@ class OptionFlow:
     def learn(self, item: Definition | Instrument | Statistic) -> None:
         """What an instrument is; one that was another before is looked up again."""
         key = self.listing.learn(item)
-        if key is not None and key in self._slot_of:
+        if key is None:
+            return
+        if key in self._slot_of:
             self._unlist(self._slot_of[key])
+        future = self._slot_of.get((item.feed, self.listing.of(*key).underlying_id))
+        if future is not None and self._tables.kinds[future] == PLAIN:
+            self._tables.kinds[future] = FUTURE
 
     def follow(self, feed: str, roots: int, points: Points) -> OptionSeconds | None:
         """Take in the rows; None while no option is listed in the shard."""
@@ -103,18 +118,17 @@ class OptionFlow:
         seconds = np.zeros(32, SECOND_DTYPE)
         strikes = np.zeros(256, STRIKE_DTYPE)
         filled = np.zeros(2, np.int64)
+        self._look_up_all(feed, points.rows)
         rows, start = points.rows, 0
-        while start < rows.size:
-            start, why = follow(
+        while True:
+            start = follow(
                 rows, start, points.sound, points.quality, self._tables, self._bounds,
                 seconds, strikes, filled,
             )  # fmt: skip
-            if why == LOOK_UP:
-                self._look_up(feed, rows[start])
-            elif start < rows.size:
-                seconds = grown(seconds, int(filled[0]) + 1)
-                most = int(self._tables.tenors["options"].max())
-                strikes = grown(strikes, int(filled[1]) + most)
+            if start == rows.size:
+                break
+            seconds = grown(seconds, int(filled[0]) + 1)
+            strikes = grown(strikes, int(filled[1]) + int(self._tables.tenors["options"].max()))
         seconds, strikes = seconds[: filled[0]], strikes[: filled[1]]
         seconds.flags.writeable = strikes.flags.writeable = False
         return OptionSeconds(
@@ -127,7 +141,7 @@ class OptionFlow:
         places = []
         for indices in (points.executions, points.panes):
             out = np.empty(indices.size, np.int64)
-            count = outright(points.rows, indices, self._tables.options, out)
+            count = outright(points.rows, indices, self._tables.kinds, out)
             places.append(out[:count])
         return points._replace(executions=places[0], panes=places[1])
 
@@ -151,6 +165,7 @@ class OptionFlow:
             "listing": self.listing.snapshot(),
             "slots": tuple([(*key, slot) for key, slot in self._slot_of.items()]),
             "keys": tuple(self._tenors.items()),
+            "kinds": trimmed(tables.kinds),
             "options": trimmed(tables.options),
             "tenors": trimmed(tables.tenors),
             "roots": trimmed(tables.roots),
@@ -169,8 +184,9 @@ class OptionFlow:
 
     def _hold(self, roots: int, points: Points) -> None:
         """Room for the rows' instruments and roots, and for a trade of each execution."""
-        options, tenors, kept, trades, numbers = self._tables
+        kinds, options, tenors, kept, trades, numbers = self._tables
         self._tables = Tables(
+            grown(kinds, points.slots),
             grown(options, points.slots),
             tenors,
             grown(kept, roots),
@@ -178,19 +194,28 @@ class OptionFlow:
             numbers,
         )
 
-    def _look_up(self, feed: str, row: np.void) -> None:
-        """What the row's instrument is; an option joins its tenor."""
-        slot, instrument_id = int(row["slot"]), int(row["instrument_id"])
+    def _look_up_all(self, feed: str, rows: NDArray[np.void]) -> None:
+        """Instruments that come for the first time, before any of the rows counts."""
+        firsts = np.empty(self._tables.kinds.size, np.int64)
+        found = rows[firsts[: newcomers(rows, self._tables.kinds, firsts)]]
+        columns = [found[name].tolist() for name in ("slot", "instrument_id", "root")]
+        for slot, instrument_id, root in zip(*columns, strict=True):
+            self._look_up(feed, slot, instrument_id, root)
+
+    def _look_up(self, feed: str, slot: int, instrument_id: int, root: int) -> None:
+        """What an instrument is; an option joins its tenor."""
         listed = self.listing.of(feed, instrument_id)
         self._slot_of[feed, instrument_id] = slot
-        option = self._tables.options[slot]
-        option["kind"], option["instrument_id"] = listed.kind, instrument_id
-        for (of, *_, underlying_id), index in self._tenors.items():
-            if underlying_id == instrument_id and of == feed:
-                self._tables.tenors["future"][index] = slot + 1
+        is_future = listed.kind == PLAIN and self.listing.is_written_on(feed, instrument_id)
+        self._tables.kinds[slot] = FUTURE if is_future else listed.kind
+        if is_future:
+            for (of, *_, underlying_id), index in self._tenors.items():
+                if underlying_id == instrument_id and of == feed:
+                    self._tables.tenors["future"][index] = slot + 1
         if listed.kind != OPTION:
             return
-        root = int(row["root"])
+        option = self._tables.options[slot]
+        option["instrument_id"] = instrument_id
         index = self._tenor(feed, root, listed.expiry_ns, listed.underlying_id)
         tenor = self._tables.tenors[index]
         option["call"], option["strike_e9"] = listed.call, listed.strike_e9
@@ -218,7 +243,7 @@ class OptionFlow:
         """Out of its tenor's lists; trades in the window leave in their time."""
         options, tenors = self._tables.options, self._tables.tenors
         option = options[slot]
-        option["kind"] = 0
+        self._tables.kinds[slot] = 0
         if option["other"]:
             options["other"][option["other"] - 1] = 0
         if option["tenor"]:

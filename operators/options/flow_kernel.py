@@ -1,7 +1,7 @@
 """Follows option trades through evaluation rows: quotes, forwards, Greeks, sums over a window.
 
-One loop over rows; it returns to Python where an instrument has to be looked up or a table is full,
-and goes on at the same row. `tests/operators/options/flow_oracle.py` says the same slowly.
+One loop over rows; it returns to Python where a table is full, and goes on at the same row.
+`tests/operators/options/flow_oracle.py` says the same slowly.
 """
 
 import math
@@ -22,6 +22,7 @@ from operators.options.columns import (
     EXPIRED,
     FORGOTTEN,
     FREE,
+    FUTURE,
     IN_COMBINED,
     INTRINSIC,
     JUDGED,
@@ -43,12 +44,6 @@ from operators.options.columns import (
 )
 from operators.pressure_kernel import exp2_minus
 
-DONE: Final = 0
-LOOK_UP: Final = 1
-"""The row's instrument is unknown."""
-FULL: Final = 2
-"""A table of what is judged is full."""
-
 _ORDERS_MEANT: Final = 4096
 """Orders after which a mean over orders forgets the earlier ones."""
 
@@ -60,6 +55,8 @@ _E6: Final = 1e-6
 class Tables(NamedTuple):
     """The state, for the kernel."""
 
+    kinds: NDArray[np.int8]
+    """By slot, apart from the rest: most rows are of plain instruments and need no more."""
     options: NDArray[Any]
     tenors: NDArray[Any]
     roots: NDArray[Any]
@@ -79,16 +76,14 @@ class Bounds(NamedTuple):
 
 @entry
 def follow(rows, start, sound, quality, tables, bounds, seconds, strikes, filled):  # type: ignore[no-untyped-def]
-    """Rows from `start`; returns (row, why) of the row it stopped before.
+    """Rows from `start`; returns the one before which there was no room, else how many there are.
 
     `seconds` and `strikes` are filled on; `filled` (2,) int64 counts what is in them.
     """
-    options, tenors, roots = tables.options, tables.tenors, tables.roots
+    kinds, options, tenors, roots = tables.kinds, tables.options, tables.tenors, tables.roots
     for i in range(start, rows.shape[0]):
         row = rows[i]
-        option = options[row.slot]
-        if option.kind == UNKNOWN:
-            return i, LOOK_UP
+        instrument = kinds[row.slot]
         kind = row.kind
         if kind == PANE:
             root = roots[row.root]
@@ -97,28 +92,46 @@ def follow(rows, start, sound, quality, tables, bounds, seconds, strikes, filled
                     tenor = tenors[root.touched - 1]
                     room = strikes.shape[0] - filled[1]
                     if filled[0] == seconds.shape[0] or room < tenor.options:
-                        return i, FULL
+                        return i
                     index = root.touched - 1
                     root.touched = tenor.next_touched
                     tenor.touched = 0
                     _judge(i, row.ts_event, index, tables, bounds, seconds, strikes, filled)
                 root.ts_judged = row.ts_event
         elif kind == FAULT:
-            option.quoted = 0
+            if instrument != PLAIN:
+                options[row.slot].quoted = 0
             continue
-        elif kind == EXECUTION and option.kind != PLAIN:
+        elif kind == EXECUTION and OPTION <= instrument <= COMBINED:
             _take(row, i, sound, quality, tables, bounds)
-        if option.kind <= OPTION:
-            _quote(option, row)
-    return rows.shape[0], DONE
+        if instrument == OPTION or instrument == FUTURE:
+            _quote(options[row.slot], row)
+    return rows.shape[0]
 
 
 @entry
-def outright(rows, indices, options, out):  # type: ignore[no-untyped-def]
+def newcomers(rows, kinds, out):  # type: ignore[no-untyped-def]
+    """The first row of each instrument that is unknown, into `out`; returns how many.
+
+    Their kinds are to be set: until then they are held to be plain.
+    """
+    count = 0
+    for i in range(rows.shape[0]):
+        slot = rows[i].slot
+        if kinds[slot] == UNKNOWN:
+            kinds[slot] = PLAIN
+            out[count] = i
+            count += 1
+    return count
+
+
+@entry
+def outright(rows, indices, kinds, out):  # type: ignore[no-untyped-def]
     """Those of `indices` whose instruments are no options, into `out`; returns how many."""
     count = 0
     for k in range(indices.shape[0]):
-        if options[rows[indices[k]].slot].kind == PLAIN:
+        instrument = kinds[rows[indices[k]].slot]
+        if instrument == PLAIN or instrument == FUTURE:
             out[count] = indices[k]
             count += 1
     return count
@@ -149,13 +162,13 @@ def _quote(option, row):  # type: ignore[no-untyped-def]
 @kernel
 def _take(row, i, sound, quality, tables, bounds):  # type: ignore[no-untyped-def]
     """An option was traded: its Greeks, and into the sums of strike and tenor."""
-    options, tenors, roots, trades, numbers = tables
+    kinds, options, tenors, roots, trades, numbers = tables
     option = options[row.slot]
     numbers[TRADES] += 1
-    if option.kind == BARE:
+    if kinds[row.slot] == BARE:
         numbers[NO_DEFINITION] += 1
         return
-    if option.kind == COMBINED:
+    if kinds[row.slot] == COMBINED:
         numbers[IN_COMBINED] += 1
         return
     if row.side == 0 or row.aggressor == AUCTION:

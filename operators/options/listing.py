@@ -1,6 +1,7 @@
 """What options are listed: kind, strike, expiry and future of each, by feed and id."""
 
 import re
+from collections import Counter
 from typing import Any, Final, NamedTuple
 
 from operators.model.items import Definition, Instrument, Statistic
@@ -38,11 +39,14 @@ class Listing:
 
     def __init__(self, state: dict[str, Any] | None = None) -> None:
         self._known: dict[Key, Listed] = {}
+        self._written_on: Counter[Key] = Counter()
+        """Options by their future."""
         self._open_interest: dict[Key, int] = {}
         self._packed: tuple[Any, ...] | None = None
         if state is not None:
             for key, values in state["listed"]:
-                self._known[key] = Listed(*values)
+                self._known[key] = listed = Listed(*values)
+                self._written_on[key[0], listed.underlying_id] += 1
             self._open_interest = dict(state["open_interest"])
 
     def __len__(self) -> int:
@@ -61,6 +65,10 @@ class Listing:
         if now == before:
             return None
         self._packed = None
+        if before is not None:
+            self._written_on[item.feed, before.underlying_id] -= 1
+        if now is not None:
+            self._written_on[item.feed, now.underlying_id] += 1
         if now is None:
             del self._known[key]
             self._open_interest.pop(key, None)
@@ -71,6 +79,10 @@ class Listing:
     def of(self, feed: str, instrument_id: int) -> Listed:
         """What is known of an instrument; PLAIN if it is no option."""
         return self._known.get((feed, instrument_id), _PLAIN)
+
+    def is_written_on(self, feed: str, instrument_id: int) -> bool:
+        """Whether there are options on it."""
+        return self._written_on[feed, instrument_id] > 0
 
     def open_interest(self, feed: str, instrument_id: int) -> int | None:
         """Contracts open, None where the exchange has not told."""
