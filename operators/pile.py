@@ -65,6 +65,18 @@ class Pile:
         """Pieces, the latest first."""
         return (ranked.piece for ranked in reversed(self._pieces.values()))
 
+    def newest_ns(self) -> int:
+        """Time of what came last. Raises StopIteration if there is nothing."""
+        return next(reversed(self._pieces.values())).piece.ts_last
+
+    def forget(self, until_ns: int) -> None:
+        """Drop what came first, as long as its time is not after an instant."""
+        while self._pieces:
+            key, ranked = next(iter(self._pieces.items()))
+            if ranked.piece.ts_last > until_ns:
+                return
+            self.drop(key)
+
     def oldest(self) -> tuple[Key, Weighed]:
         """What came first. Raises StopIteration if there is nothing."""
         return next(self.items())
@@ -102,6 +114,15 @@ class Pile:
         if len(self._groups) == 1:
             return list(self._groups)
         return sorted(self._groups, key=lambda name: next(iter(self._groups[name].arrivals)))
+
+    def most(self, rest_share: float, rest_max: int) -> float:
+        """What `weigh` adds up over the groups, before anything is taken off; quickly."""
+        total = 0.0
+        for group in self._groups.values():
+            total -= group.falling[0].negative
+            for one in group.falling[1 : 1 + rest_max]:
+                total -= rest_share * one.negative
+        return total
 
     def strongest(self, group: str, count: int) -> list[Ranked]:
         """The strongest `count` pieces of a group, falling; empty if it has none."""

@@ -25,6 +25,9 @@ from operators.weigh_config import WeighConfig
 
 NEVER: Final = 2**63 - 1
 REASONS_MAX: Final = 5
+_ROUNDING: Final = 0.01
+"""More than the parts of a verdict can gain by being rounded."""
+
 _RANK: Final = ("LOW", "MODERATE", "HIGH", "VERY_HIGH", "EXTREME")
 _NS_PER_S: Final = 1_000_000_000
 
@@ -98,8 +101,7 @@ class SignalBook:
         due = min((o.ts_evidence + self.life.hold_ns for o in self.open.values()), default=NEVER)
         for pile in self.evidence.values():
             if pile:
-                newest = next(pile.latest_first()).ts_last
-                due = min(due, newest + self.life.window_ns)
+                due = min(due, pile.newest_ns() + self.life.window_ns)
         return due
 
     def advance(self, now_ns: int) -> list[Signal]:
@@ -116,11 +118,7 @@ class SignalBook:
                 # From when it was over, not from when the clock of a quiet market told so.
                 self.cooling[key] = due_ns + self.life.cooldown_ns
         for pile in self.evidence.values():
-            while pile:
-                place, oldest = pile.oldest()
-                if oldest.ts_last + self.life.window_ns > now_ns:
-                    break
-                pile.drop(place)
+            pile.forget(now_ns - self.life.window_ns)
         return closed
 
     def observe(self, observation: Observation, now_ns: int) -> list[Signal]:
@@ -141,10 +139,22 @@ class SignalBook:
         pile.put(key, weighed(observation, self.weights))
         if is_veto:
             return [*signals, *self._weakened(side, now_ns)]
+        if not self._matters(side):
+            return signals
         verdict = self.verdict(side)
         assert verdict is not None
         signal = self._revise(side, KINDS[evidence.detector], verdict, now_ns)
         return signals if signal is None else [*signals, signal]
+
+    def _matters(self, side: Side) -> bool:
+        """Whether the side's evidence can say anything: most of it, by far, cannot.
+
+        What opposes and vetoes only take off, so that their sum is enough to know it.
+        """
+        if any(key[0] == side for key in self.open):
+            return True
+        most = self.evidence[side].most(self.weights.rest_share, self.weights.rest_max)
+        return self.is_likely(self.weights.bias + most + _ROUNDING)
 
     def doubt(self, gap: Gap, from_ns: int) -> list[Signal]:
         """An instrument's data after an instant proved bad: its evidence goes, and signals with it.

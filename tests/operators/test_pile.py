@@ -90,6 +90,23 @@ def test_every_verdict_is_that_of_the_plain_form(steps):
                     found.log_odds, list(found.parts.items()), found.counted,
                     found.dominating, found.size,
                 ) == expected  # fmt: skip
+                alone = weigh(piles[own], Pile(), CONFIG).log_odds - CONFIG.bias
+                most = piles[own].most(CONFIG.rest_share, CONFIG.rest_max)
+                assert abs(most - alone) < 0.001 * (1 + len(GROUPS))
+
+
+def test_what_came_first_is_forgotten_up_to_an_instant():
+    pile = Pile()
+    for number, ts_last in enumerate((5, 9, 7)):
+        pile.put(("sweep", 1, number), piece("sweep", 1.0, 1)._replace(ts_last=ts_last))
+    assert pile.newest_ns() == 7
+    pile.forget(4)
+    assert len(pile) == 3
+    # In the order of arrival: what came late stays as long as its neighbours.
+    pile.forget(8)
+    assert [piece.ts_last for _, piece in pile.items()] == [9, 7]
+    pile.forget(9)
+    assert len(pile) == 0
 
 
 def test_an_empty_pile_has_nothing():
