@@ -1,12 +1,12 @@
 """A case: one tape with its truth, and what each engine thought of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.alarms import Scores
+from evaluation.alarms import Alarm, Scores
 from evaluation.facts import TapeFacts
 from evaluation.labels import Event
 from evaluation.matching import Matched, joined, match
@@ -24,13 +24,23 @@ class Case:
     events: tuple[Event, ...]
     scores: Mapping[str, Scores]
     """Engine → its scores."""
+    looser: Mapping[str, Mapping[float, Scores]] = field(default_factory=dict)
+    """Engine → threshold below 0 → what it would have said with a looser budget than it has: minus
+    so many false alarms an hour. What it did say has no score below 0."""
     outcomes: tuple[Outcome, ...] = ()
     """What the market did after published signals and after points that made none."""
+
+    def alarms(self, engine: str, threshold: float) -> list[Alarm]:
+        """Signals of an engine at a threshold."""
+        looser = self.looser.get(engine, {})
+        if threshold in looser:
+            return looser[threshold].alarms(-np.inf)
+        return self.scores[engine].alarms(threshold)
 
 
 def matched(cases: Sequence[Case], engine: str, threshold: float) -> Matched:
     """Labels of all cases beside the engine's signals at a threshold."""
-    return joined(match(case.events, case.scores[engine].alarms(threshold)) for case in cases)
+    return joined(match(case.events, case.alarms(engine, threshold)) for case in cases)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,10 +27,11 @@ Curve = tuple[Setting, ...]
 
 
 def curve(cases: Sequence[Case], engine: str, always: Sequence[float] = ()) -> Curve:
-    """The engine at `STEPS` thresholds spread over its scores, and at those of `always`."""
+    """The engine at `STEPS` thresholds spread over its scores, at those of `always` and looser."""
     hours = sum(sum(unlabelled_hours(c.events, c.facts).values()) for c in cases)
     settings = []
-    for threshold in sorted({*_thresholds(cases, engine), *always}, reverse=True):
+    looser = {threshold for case in cases for threshold in case.looser.get(engine, {})}
+    for threshold in sorted({*_thresholds(cases, engine), *always, *looser}, reverse=True):
         found = matched(cases, engine, threshold)
         false = sum(judged.verdict is Verdict.FALSE for judged in found.judged)
         hits = sum(find.ts is not None for find in found.finds)

@@ -18,7 +18,7 @@ from evaluation.evidence import Seen
 from evaluation.labels import Event
 from operators.analyze_config import AnalyzeConfig
 from operators.calibration import Scale
-from operators.model.calibration import Alarms, Calibration, Steps
+from operators.model.calibration import HOURS_PER_DAY, Alarms, Calibration, Steps
 from operators.model.signals import Contract, Side, Signal
 from operators.signal_book import SignalBook
 from operators.weigh import VETOES
@@ -27,6 +27,8 @@ SIDES: Final[dict[Side, int]] = {"buy": 1, "sell": -1}
 OTHER: Final[dict[Side, Side]] = {"buy": "sell", "sell": "buy"}
 RUN_NS: Final = 10_000_000_000
 """Points of a root and side within so long stand for one another."""
+LOOSER: Final = (6.0, 8.0, 11.0, 16.0, 20.0, 24.0, 28.0, 32.0, 40.0, 48.0)
+"""False alarms an hour that budgets are tried for."""
 _NOWHERE: Final = Contract(
     instrument_id=0, symbol="", tick_e9=None, tick_value=None, currency="", notional=None
 )
@@ -104,6 +106,22 @@ def scores_of(signals: Iterable[Signal]) -> Scores:
         at = names.index(one.root), SIDES[one.side], number, one.ts_event
         points.append((*at, one.log_odds, one.probability))
     return scores(names, points, FOREVER)
+
+
+def loosened(seen: Sequence[Seen], config: AnalyzeConfig) -> dict[float, Scores]:
+    """What would be published with looser budgets of false alarms: minus the rate an hour → scores.
+
+    Without a calibration there is no budget, and so nothing.
+    """
+    if config.calibration is None:
+        return {}
+    found = {}
+    for per_hour in LOOSER:
+        per_day = per_hour * HOURS_PER_DAY
+        if per_day > config.false_alarms_per_day:
+            loose = replace(config, false_alarms_per_day=per_day)
+            found[-per_hour] = scores_of(signalled(seen, loose))
+    return found
 
 
 def is_at_work(events: Sequence[Event], root: str, side: int, ts: int) -> bool:

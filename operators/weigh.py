@@ -17,8 +17,6 @@ KINDS: Final = {
     "absorption": "absorption",
     "order_flow": "pressure",
     "net_flow": "pressure",
-    "quick_flow": "pressure",
-    "burst_flow": "pressure",
     "hidden_flow": "iceberg",
     "sweep_flow": "sweep",
     "slicing": "slicing",
@@ -34,7 +32,6 @@ _OF_BOOK: Final = frozenset({"order_flow", "absorption"})
 _OF_FLOW: Final = frozenset(
     {"signed_pressure", "order_flow", "absorption", "slicing"}
     | {"sweep", "large_aggressor", "stop_run", "net_flow", "sweep_flow"}
-    | {"quick_flow", "burst_flow"}
 )
 _OF_OPTIONS: Final = frozenset(name for name, kind in KINDS.items() if kind == "options")
 VETOES: Final = {

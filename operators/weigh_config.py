@@ -23,8 +23,6 @@ class WeighConfig:
     structural_stop_run: float = 0.30
     structural_synthetic_iceberg: float = 0.60
     structural_net_flow: float = 0.30
-    structural_quick_flow: float = 0.30
-    structural_burst_flow: float = 0.30
     structural_hidden_flow: float = 0.50
     structural_sweep_flow: float = 0.40
     structural_slicing: float = 0.65

@@ -35,7 +35,8 @@ what is done:
   3. A label is found by a signal of its side on its root between its start and 30 s after its end;
      a signal counts once. Signals while nothing is labelled are false alarms.
   4. Each engine's threshold is swept over its score, so that they are compared at equal false
-     alarms per hour.
+     alarms per hour; ours also over looser budgets than the one in force, by weighing the same
+     evidence again.
 
 seeds: 1–9999 are for tests, in the regimes calm and news, which nothing is fitted to;
 10000–19999 are for fitting, 20000–29999 for calibrating, in the regimes normal and volatile.
@@ -215,9 +216,11 @@ def _case(
 ) -> "Case":
     """One tape through all engines; what limits its figures is added to `quality`."""
     from connectors.dbn_file import Hooks
-    from dataflows.evaluation import hear, share_done
+    from dataflows.evaluation import hear, settings_of, share_done
     from evaluation.cases import Case
+    from evaluation.engines.ifd import Ifd
     from evaluation.labels import events_of
+    from evaluation.weighing import loosened
 
     hooks = Hooks(on_progress=lambda progress: on_ratio(share_done(progress)))
     found = hear(tape.path, past, hooks)
@@ -231,6 +234,7 @@ def _case(
         facts=found.facts,
         events=events,
         scores=found.scores,
+        looser={Ifd.NAME: loosened(found.seen, settings_of(tape.path).analyze)},
         outcomes=found.points,
     )
 

@@ -17,8 +17,8 @@ class Ifd:
 
     A signal is one alarm, at its first revision at or above the threshold. A calibration states
     one probability for a stretch of log-odds; within it these decide, by less than a probability's
-    last digit. What is published begins at the threshold of the budget of false alarms:
-    thresholds below it find nothing more.
+    last digit. What is published begins at the threshold of the budget of false alarms; what a
+    looser budget would publish is found by weighing again (`evaluation.weighing.loosened`).
     """
 
     NAME: ClassVar[str] = "ifd"

@@ -1,4 +1,4 @@
-"""Minute flow: what a minute or less of the front future did on one side, beside chance."""
+"""Minute flow: what a minute of the front future did on one side, beside what chance would do."""
 
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -20,6 +20,9 @@ from operators.kernels import entry
 from operators.model.evaluations import FRONT, WINDOW_SUMS, WINDOWS_S
 from operators.model.prices import price_text
 
+WINDOW_S: Final = 60
+_WINDOW: Final = WINDOWS_S.index(WINDOW_S)
+
 
 class Measure(NamedTuple):
     """One of the sums that are looked at."""
@@ -29,7 +32,6 @@ class Measure(NamedTuple):
     group: str
     name: str
     """Prefix of its settings."""
-    window_s: int
     plus: str
     """Window sum that speaks for buying."""
     minus: str
@@ -40,31 +42,21 @@ class Measure(NamedTuple):
 
 MEASURES: Final = (
     Measure(
-        "net_flow", "pressure", "net", 60, "buy", "sell", "aggressors bought", "aggressors sold"
+        "net_flow", "pressure", "net", "buy", "sell", "aggressors bought", "aggressors sold"
     ),
     Measure(
-        "quick_flow", "pressure", "quick", 30, "buy", "sell",
-        "aggressors bought", "aggressors sold",
-    ),
-    Measure(
-        "burst_flow", "pressure", "burst", 5, "buy", "sell",
-        "aggressors bought", "aggressors sold",
-    ),
-    Measure(
-        "hidden_flow", "passive", "hidden", 60, "hidden_bid", "hidden_ask",
+        "hidden_flow", "passive", "hidden", "hidden_bid", "hidden_ask",
         "hidden bids took in", "hidden offers gave out",
     ),
     Measure(
-        "sweep_flow", "aggression", "sweep", 60, "sweep_buy", "sweep_sell",
+        "sweep_flow", "aggression", "sweep", "sweep_buy", "sweep_sell",
         "sweeps bought", "sweeps sold",
     ),
 )  # fmt: skip
-_LENGTHS: Final = {5: "5 seconds", 30: "half a minute", 60: "a minute"}
 _BUY: Final = WINDOW_SUMS.index("buy")
 _SELL: Final = WINDOW_SUMS.index("sell")
 _PLUS: Final = np.array([WINDOW_SUMS.index(one.plus) for one in MEASURES])
 _MINUS: Final = np.array([WINDOW_SUMS.index(one.minus) for one in MEASURES])
-_WINDOW: Final = np.array([WINDOWS_S.index(one.window_s) for one in MEASURES])
 
 MINUTE_DTYPE: Final = np.dtype(
     [
@@ -76,31 +68,31 @@ HIT_DTYPE: Final = np.dtype([("row", "i8"), ("measure", "i8"), ("x", "f8"), ("st
 
 
 class MinuteFlow:
-    """Net flow of a window over the root of its volume, on pane rows of the front future.
+    """Net flow of one minute over the root of its volume, on pane rows of the front future.
 
         x = (plus − minus)/√(buy + sell + 1)
 
-    of contracts: `net_flow` of aggressors over 60 s, `quick_flow` over 30 s and `burst_flow` over
-    5 s; over 60 s `hidden_flow` of hidden size that was executed (hidden bids against hidden
-    offers) and `sweep_flow` of contracts that took several prices at once. If sides were chance, x
-    of the aggressors would have the standard deviation √(mean squared size over mean size), some 3
-    where orders are of 1 to 30 contracts; hidden size and sweeps are small shares of volume and
-    their x is below 1 nearly always. So x needs no history, and slow and repeated trading that no
-    single event shows adds up in it. Strength rises from 0 at `…_min` to 6 at `…_full`.
+    of contracts over 60 s: `net_flow` of aggressors, `hidden_flow` of hidden size that was
+    executed (hidden bids against hidden offers), `sweep_flow` of contracts that took several
+    prices at once. If sides were chance, x of the aggressors would have the standard deviation
+    √(mean squared size over mean size), some 3 where orders are of 1 to 30 contracts; hidden size
+    and sweeps are small shares of volume and their x is below 1 nearly always. So x needs no
+    history, and slow and repeated trading that no single event shows adds up in it. Strength
+    rises from 0 at `…_min` to 6 at `…_full`.
 
     Wrong where order sizes are unlike those of futures, at news, when all hurry to one side, and
     in a trend that many follow.
 
     Expected false alarms: see docs/detection.md; weights are fitted with that in view.
 
-    State: 80 bytes per instrument.
+    State: 48 bytes per instrument.
 
     References:
         Cont, Kukanov, Stoikov 2014, arXiv 1011.6402, on trade imbalance; Tóth et al. 2015, Why is
         equity order flow so persistent, on splitting as its reason.
     """
 
-    STATE_VERSION: ClassVar[int] = 2
+    STATE_VERSION: ClassVar[int] = 1
     NAME: ClassVar[str] = "minute_flow"
 
     def __init__(self, config: MinuteFlowConfig, state: dict[str, Any] | None = None) -> None:
@@ -119,7 +111,7 @@ class MinuteFlow:
             points.sound,
             points.windows,
             self._minutes,
-            (_WINDOW, _PLUS, _MINUS, self._starts, self._fulls),
+            (_PLUS, _MINUS, self._starts, self._fulls),
             (self._config.strength_step, self._config.repeat_ns),
             hits,
         )
@@ -137,7 +129,7 @@ class MinuteFlow:
         index, number, x, strength = hit.tolist()
         measure = MEASURES[number]
         side = 1 if x > 0 else -1
-        sums = points.windows[index, _WINDOW[number]]
+        sums = points.windows[index, _WINDOW]
         size = side * int(sums[_PLUS[number]] - sums[_MINUS[number]])
         volume = int(sums[_BUY] + sums[_SELL])
         symbol = points.symbol(row.instrument_id)
@@ -151,15 +143,14 @@ class MinuteFlow:
             side=side_name(side),
             strength=clipped(strength),
             judged=None,
-            window_s=measure.window_s,
+            window_s=WINDOW_S,
             size=size,
             measure=round(abs(x), 4),
             threshold=float(self._starts[number]),
             unit="net contracts over the root of the volume",
             price_e9=price_e9,
             text=(
-                f"In {_LENGTHS[measure.window_s]}"
-                f" {measure.what if side > 0 else measure.what_selling} {size} lots of"
+                f"In a minute {measure.what if side > 0 else measure.what_selling} {size} lots of"
                 f" {symbol} more than the other side, of {volume} traded, near"
                 f" {price_text(price_e9)}"
             ),
@@ -170,7 +161,7 @@ class MinuteFlow:
 @entry
 def _follow(rows, panes, sound, windows, minutes, columns, limits, hits):  # type: ignore[no-untyped-def]
     """Measures of each front future's pane; hits are written in row order."""
-    window, plus, minus, starts, fulls = columns
+    plus, minus, starts, fulls = columns
     step, repeat_ns = limits
     count = 0
     for k in range(panes.shape[0]):
@@ -179,9 +170,9 @@ def _follow(rows, panes, sound, windows, minutes, columns, limits, hits):  # typ
         if (row.state & FRONT) == 0:
             continue
         state = minutes[row.slot]
+        sums = windows[i, _WINDOW]
+        root = np.sqrt(np.float64(max(sums[_BUY] + sums[_SELL], 0) + 1))
         for m in range(plus.shape[0]):
-            sums = windows[i, window[m]]
-            root = np.sqrt(np.float64(max(sums[_BUY] + sums[_SELL], 0) + 1))
             x = (sums[plus[m]] - sums[minus[m]]) / root
             strength = STRENGTH_MAX * (abs(x) - starts[m]) / (fulls[m] - starts[m])
             if not sound[i] or strength <= 0.0:

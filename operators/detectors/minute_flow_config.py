@@ -1,4 +1,4 @@
-"""When a minute of a front future, or less, counts as one-sided."""
+"""When a minute of a front future counts as one-sided."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,6 @@ class MinuteFlowConfig:
     """Net of aggressors from which on there is evidence, above 0."""
     net_full: float = 12.0
     """Net at which its strength is 6, above `net_min`."""
-    quick_min: float = 5.0
-    """The same of 30 s."""
-    quick_full: float = 13.0
-    burst_min: float = 6.0
-    """The same of 5 s."""
-    burst_full: float = 14.0
     hidden_min: float = 1.5
     """The same of hidden size that was executed."""
     hidden_full: float = 4.5
@@ -29,7 +23,7 @@ class MinuteFlowConfig:
     """Or after so long, while it lasts, above 0."""
 
     def __post_init__(self) -> None:
-        for name in ("net", "quick", "burst", "hidden", "sweep"):
+        for name in ("net", "hidden", "sweep"):
             low, full = getattr(self, f"{name}_min"), getattr(self, f"{name}_full")
             if not low > 0:
                 raise ValueError(f"{name}_min must be above 0, was {low}")

@@ -134,6 +134,15 @@ def test_a_tighter_threshold_never_gives_more_signals(two_tapes):
     assert rates == sorted(rates)
 
 
+def test_looser_budgets_go_on_where_what_was_published_ends(two_tapes):
+    everything = two_tapes[0].scores["z2"]
+    looser = [replace(each, looser={"ifd": {-8.0: everything}}) for each in two_tapes]
+    settings = curve(looser, "ifd")
+    assert settings[-1].threshold == -8.0
+    assert settings[:-1] == curve(two_tapes, "ifd")
+    assert looser[0].alarms("ifd", -8.0) == everything.alarms(-1e9)
+
+
 def test_statements_are_true_while_an_institution_of_their_side_is_at_work(two_tapes):
     stated = statements(two_tapes[0], "ifd", 0.6)
     assert sorted(zip(stated.p.tolist(), stated.y.tolist(), strict=True)) == [

@@ -7,8 +7,17 @@ from evaluation.alarms import FOREVER
 from evaluation.design import WEIGHTS
 from evaluation.evidence import Seen
 from evaluation.labels import Event
-from evaluation.weighing import RUN_NS, evaluated, is_at_work, scores_of, signalled, threshold_at
+from evaluation.weighing import (
+    RUN_NS,
+    evaluated,
+    is_at_work,
+    loosened,
+    scores_of,
+    signalled,
+    threshold_at,
+)
 from operators.analyze_config import AnalyzeConfig
+from operators.model.calibration import Alarms, Calibration, Steps
 from operators.weigh_config import WeighConfig
 from tests.evaluations import ns
 from tests.operators.test_weigh import seen
@@ -61,3 +70,13 @@ def test_scores_hold_the_log_odds_of_revisions():
     assert found.points["side"].tolist() == [-1, 1]
     assert np.unique(found.points["id"]).size == 2
     assert [one.score for one in found.alarms(0.0)] == [0.2]
+
+
+def test_looser_budgets_say_more_and_tighter_ones_are_not_tried():
+    alarms = (Alarms(-1.0, 48.0), Alarms(0.2, 8.0), Alarms(1.2, 4.0))
+    table = Calibration(version="x", flow=Steps((0.0,), (0.5,), (0.0,), (1.0,)), alarms=alarms)
+    points = [at(1), at(120, strength=6.0, key=1), at(240, strength=2.0, key=2)]
+    found = loosened(points, replace(CONFIG, calibration=table, false_alarms_per_day=23 * 7.0))
+    assert max(found) == -8.0
+    assert [len(found[-rate].alarms(-9)) for rate in (8.0, 48.0)] == [2, 3]
+    assert loosened(points, CONFIG) == {}

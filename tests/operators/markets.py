@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from operators.detect_config import DetectConfig
-from operators.detectors.minute_flow_config import MinuteFlowConfig
 from operators.detectors.order_flow_config import OrderFlowConfig
 from operators.detectors.quote_churn_config import QuoteChurnConfig
 from operators.detectors.roll_config import RollConfig
@@ -35,7 +34,6 @@ SENSITIVE = DetectConfig(
     signed_pressure=SignedPressureConfig(threshold=2.5),
     stop_run=StopRunConfig(count_min=1, size_min=1),
     order_flow=OrderFlowConfig(z_min=1.0, own_z_min=0.1, panes_min=30),
-    minute_flow=MinuteFlowConfig(quick_min=4.0, burst_min=4.0),
     slicing=SlicingConfig(p_max=0.49, orders_min=4, size_min=1),
     synthetic_iceberg=SyntheticIcebergConfig(tranches_min=2, p_max=0.4, burst=1.0),
     quote_churn=QuoteChurnConfig(ratio_min=2.0, balance_min=0.3, size_min=1),
@@ -116,7 +114,7 @@ def _pane(rng: Random, s: float, more: dict[str, Any]) -> Row:
         ofi=[rng.randrange(-20, 20) for _ in range(OFI_LEVELS)],
         windows={
             5: {"buy": buy, "sell": sell, **flashes},
-            30: {"buy": buy, "sell": sell, **near},
+            30: near,
             60: {"buy": sell, "sell": buy, **minute},
         },
         mids2={60: rng.choice((0, mids2, mids2 + e9(1)))},

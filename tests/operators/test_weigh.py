@@ -19,8 +19,6 @@ GROUPS = {
     "absorption": "passive",
     "order_flow": "book",
     "net_flow": "pressure",
-    "quick_flow": "pressure",
-    "burst_flow": "pressure",
     "hidden_flow": "passive",
     "sweep_flow": "aggression",
     "slicing": "slicing",

@@ -10,12 +10,12 @@ from operators.detectors.minute_flow_config import MinuteFlowConfig
 from operators.model.evaluations import FRONT
 from tests.evaluations import evaluations, found_in, pane
 
-NAMES = ("net_flow", "quick_flow", "burst_flow", "hidden_flow", "sweep_flow")
+NAMES = ("net_flow", "hidden_flow", "sweep_flow")
 
 
-def minute(s, *, front=True, buy=300, sell=300, window_s=60, **sums):
-    """A second at whose close a minute, or another window, holds these sums."""
-    windows = {window_s: {"buy": buy, "sell": sell, **sums}}
+def minute(s, *, front=True, buy=300, sell=300, **sums):
+    """A second at whose close a minute holds these sums."""
+    windows = {60: {"buy": buy, "sell": sell, **sums}}
     return pane(s, windows=windows, **({"state": FRONT} if front else {}))
 
 
@@ -31,17 +31,6 @@ def test_a_minute_of_buying_is_net_flow():
     assert one.strength == pytest.approx(6 * (one.measure - 4) / 8, abs=1e-3)
     assert (one.window_s, one.structural, one.z) == (60, True, None)
     assert one.text.startswith("In a minute aggressors bought 200 lots of 1 more than the other")
-
-
-@pytest.mark.parametrize(
-    ("name", "window_s", "text"),
-    [("quick_flow", 30, "In half a minute aggressors"), ("burst_flow", 5, "In 5 seconds")],
-)
-def test_half_a_minute_and_five_seconds_of_selling_have_names_of_their_own(name, window_s, text):
-    (one,) = flows(minute(1, buy=10, sell=190, window_s=window_s))
-    assert (one.detector, one.group, one.side, one.size) == (name, "pressure", "sell", 180)
-    assert (one.window_s, one.measure) == (window_s, round(180 / math.sqrt(201), 4))
-    assert one.text.startswith(text)
 
 
 def test_an_even_minute_is_none():
