@@ -15,6 +15,7 @@ from operators.analyze import Analyze
 from operators.baseline import Baseline
 from operators.book import Book
 from operators.detect import Detect
+from operators.model.items import Definition
 from operators.model.records import F_LAST, MBO_BYTES, MBO_DTYPE, NS_PER_S, RTYPE_MBO, MboBatch
 from operators.model.streams import Flowing
 from operators.outcome import Outcome
@@ -27,6 +28,15 @@ _LEVELS: Final = 3
 _SIZE: Final = 100
 _TICK_E9: Final = 250_000_000
 _SECONDS: Final = 3
+
+_FUTURE: Final = 1
+_OPTION: Final = 2
+_BELOW: Final = 90
+"""Ticks by which the option's prices, of a call at the money, are lower than the future's."""
+
+_DAYS_LEFT: Final = 400
+_IDS: Final = 1_000
+"""Order ids of an instrument."""
 
 _Line = tuple[int, bytes, bytes, int, int]
 """Second, action, side, price in ticks, order id."""
@@ -47,30 +57,60 @@ def warm_up(settings: Settings) -> None:
 
 def through(settings: Settings) -> list[Flowing]:
     """What comes out of the steps for the made-up market."""
-    table = RootTable(settings.source.feed, roots_of(settings))
-    items: list[Flowing] = [item for _, item in table.on_rows(market())]
-    for operator in _operators(settings):
+    items = made_up(settings)
+    for operator in operators_of(settings):
         items = operator.on_items(items)
     return items
 
 
+def made_up(settings: Settings) -> list[Flowing]:
+    """The market as the source would hand it on: an option's definition, then all records."""
+    table = RootTable(settings.source.feed, roots_of(settings))
+    return [_listed(settings.source.feed), *(item for _, item in table.on_rows(market()))]
+
+
 def market() -> MboBatch:
-    """An opening, some seconds of changes, and an aggressor over several levels in each."""
-    lines = list(_lines())
+    """An opening, some seconds of changes, and an aggressor over several levels in each.
+
+    The same happens in a future and, a little later each time, in an option on it.
+    """
+    lines = [(*line, which) for line in _lines() for which in (_FUTURE, _OPTION)]
+    lines.sort(key=lambda line: (line[0], line[-1]))
     rows = np.zeros(len(lines), MBO_DTYPE)
     rows["length"], rows["rtype"] = MBO_BYTES // 4, RTYPE_MBO
-    rows["publisher_id"], rows["instrument_id"] = 1, 1
-    for index, (second, action, side, price, order_id) in enumerate(lines):
+    rows["publisher_id"] = 1
+    for index, (second, action, side, price, order_id, which) in enumerate(lines):
         row = rows[index]
         row["ts_event"] = _START_NS + second * NS_PER_S + index
         row["ts_recv"] = row["ts_event"] + 1_000
         row["sequence"] = index + 1
-        row["action"], row["side"], row["order_id"] = action, side, order_id
-        row["price"], row["size"] = price * _TICK_E9, _SIZE
+        row["instrument_id"], row["order_id"] = which, _IDS * which + order_id
+        row["action"], row["side"], row["size"] = action, side, _SIZE
+        row["price"] = (price - _BELOW if which == _OPTION else price) * _TICK_E9
     trades = np.isin(rows["action"], (b"T", b"F"))
     rows["flags"] = np.where(trades, 0, F_LAST)
     rows.flags.writeable = False
     return rows
+
+
+def _listed(feed: str) -> Definition:
+    """The option."""
+    return Definition(
+        feed=feed,
+        instrument_id=_OPTION,
+        ts_event=_START_NS,
+        symbol="WARM C100",
+        instrument_class="C",
+        asset="WARM",
+        tick_e9=_TICK_E9,
+        tick_rule=None,
+        point_value_e9=NS_PER_S,
+        currency="USD",
+        expiration_ns=_START_NS + _DAYS_LEFT * 86_400 * NS_PER_S,
+        strike_price_e9=100 * _TICK_E9,
+        underlying="WARM",
+        underlying_id=_FUTURE,
+    )
 
 
 def _lines() -> Iterable[_Line]:
@@ -88,7 +128,8 @@ def _lines() -> Iterable[_Line]:
             yield second, b"C", b"A", 101 + level, first + level
 
 
-def _operators(settings: Settings) -> Iterable[Any]:
+def operators_of(settings: Settings) -> Iterable[Any]:
+    """New operators, in the order of the steps."""
     yield Validate(settings.validate)
     yield Book(settings.book)
     yield Pressure(settings.pressure)

@@ -276,14 +276,20 @@ class Baseline:
                 self._places = grown(self._places, no_places(2 * (place + 1)))
         clock = int(self._roots.clock[root])
         session, bucket = divmod(clock, self._buckets)
-        below = self._places.below[place]
-        below[:] = 0
         chunks = [s.chunk(class_, bucket) for s in self._sessions[root] if s.number < session]
         used = [chunk for chunk in chunks if chunk is not None]
-        for chunk in used:
-            add_encoded(chunk, below)
         p = self._places
-        summarise(below, self._config.shrink_n0, p.n[place], p.median[place], p.scale[place])
+        summary = p.n[place], p.median[place], p.scale[place]
+        if used or p.n[place].any():
+            below = p.below[place]
+            below[:] = 0
+            for chunk in used:
+                add_encoded(chunk, below)
+            summarise(below, self._config.shrink_n0, *summary)
+        else:
+            # Nothing to refer to: what nobody writes to takes no memory.
+            for column, empty in zip(summary, (0, np.nan, np.nan), strict=True):
+                column[:] = empty
         p.sessions[place] = len(used)
         p.clock[place] = clock
 

@@ -104,5 +104,10 @@ def grown(old: _Arrays, new: _Arrays) -> _Arrays:
     """`new`, larger, with what `old` holds at its beginning."""
     pairs: Any = zip(old, new, strict=True)
     for was, becomes in pairs:
-        becomes[: len(was)] = was
+        if was.ndim == 1:
+            becomes[: len(was)] = was
+        else:
+            # Histograms are wide and mostly empty: what nobody writes to takes no memory.
+            used = np.flatnonzero(was.any(axis=1))
+            becomes[used] = was[used]
     return new

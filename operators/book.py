@@ -74,7 +74,7 @@ class Book:
         Databento, `mbo` schema; facts on events in `docs/semantics.md`.
     """
 
-    STATE_VERSION: ClassVar[int] = 4
+    STATE_VERSION: ClassVar[int] = 5
 
     def __init__(self, config: BookConfig, state: dict[str, Any] | None = None) -> None:
         self._config = config

@@ -73,3 +73,55 @@ def rebuild(head_at: int, entries_at: int, count: int) -> None:
         order = ORDER(entries_at, index)
         place = seek(book, order.order_id, np.int64(order.owner >> BOOK_SHIFT))
         copy(ORDER(book.orders, place), order)
+
+
+@entry
+def count_live(words, slots):  # type: ignore[no-untyped-def]
+    """How many orders are reachable, and how many of them were filled or refilled.
+
+    Args:
+        words: Shape (n, 4), int64: the table, in words.
+        slots: Slot of each book number, −1 of those that were cleared.
+    """
+    live = filled = 0
+    for i in range(words.shape[0]):
+        if words[i, 0] != 0 and slots[_number(words[i])] >= 0:
+            live += 1
+            filled += words[i, 3] != 0
+    return live, filled
+
+
+@entry
+def take_live(words, slots, plain, others):  # type: ignore[no-untyped-def]
+    """Copy the reachable orders in table order, owned by slots instead of book numbers.
+
+    Args:
+        words: As above.
+        slots: As above.
+        plain: Shape (p, 3), int64: filled with orders that were neither filled nor refilled,
+            without their last word, as long as there is room.
+        others: Shape (m, 4), int64: filled with all others.
+    """
+    first = other = 0
+    for i in range(words.shape[0]):
+        if words[i, 0] == 0:
+            continue
+        slot = slots[_number(words[i])]
+        if slot < 0:
+            continue
+        owner = words[i, 2] >> 32 & LOW_MASK | slot << BOOK_SHIFT
+        size_owner = words[i, 2] & 0xFFFFFFFF | owner << 32
+        if words[i, 3] == 0 and first < plain.shape[0]:
+            out = plain[first]
+            first += 1
+        else:
+            out = others[other]
+            out[3] = words[i, 3]
+            other += 1
+        out[0], out[1], out[2] = words[i, 0], words[i, 1], size_owner
+
+
+@inlined
+def _number(word):  # type: ignore[no-untyped-def]
+    """Book number of an order: of `owner`, the upper half of its third word."""
+    return (word[2] >> 32 & 0xFFFFFFFF) >> BOOK_SHIFT

@@ -11,7 +11,7 @@ import numpy as np
 from operators import idmap
 from operators.book_head import COUNTERS, ORDER_DTYPE
 from operators.book_levels import blocks_of
-from operators.book_orders import ASK_BIT, BOOK_SHIFT
+from operators.book_orders import ASK_BIT, BOOK_SHIFT, count_live, take_live
 from operators.book_state import (
     Array,
     Book,
@@ -21,14 +21,14 @@ from operators.book_state import (
     grow_orders,
     grow_roots,
     live_orders,
+    order_words,
     with_arrays,
     with_orders,
 )
 
 _WORDS: Final = ORDER_DTYPE.itemsize // 8
-PLAIN_ORDER_DTYPE: Final = np.dtype(ORDER_DTYPE.descr[:-2])
-"""An order that was neither filled nor refilled: one word less."""
-assert PLAIN_ORDER_DTYPE.itemsize == 8 * (_WORDS - 1)
+assert str(ORDER_DTYPE.names).endswith("'filled', 'hidden')")
+"""The last word: one that was neither filled nor refilled is stored without it."""
 _SIDE_FIELDS: Final = ("touched_first", "touched_last", "echo_until", "flash_until", "large")
 _PER_SIDE: Final = ("tops", "outs", "tranches", "flashes")
 
@@ -63,7 +63,7 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
     instruments["event"] = -1
     return {
         "keys": keys.copy(),
-        **_pack_orders(live_orders(book)),
+        **_pack_orders(book),
         "instruments": instruments,
         "panes": book.panes[:slots].copy(),
         "futures": book.futures[:slots].copy(),
@@ -83,23 +83,33 @@ def pack(book: Book, keys: Array) -> dict[str, Any]:
     }
 
 
-def _pack_orders(orders: Array) -> dict[str, Any]:
-    """Orders without what few have, fills and hidden size, and those few whole."""
-    words = orders.view(np.int64).reshape(-1, _WORDS)
-    plain = words[:, -1] == 0
+def _pack_orders(book: Book) -> dict[str, Any]:
+    """Orders without what few have, fills and hidden size, and those few whole; as bytes.
+
+    An array of that size is copied once more on its way into the store.
+    """
+    words, slots = order_words(book)
+    live, filled = count_live(words, slots)
+    plain = np.empty((live - filled, _WORDS - 1), np.int64)
+    others = np.empty((filled, _WORDS), np.int64)
+    take_live(words, slots, plain, others)
     return {
-        "orders": words[plain, :-1].view(PLAIN_ORDER_DTYPE).reshape(-1),
-        "orders_filled": orders[~plain],
+        "orders": plain.tobytes(),
+        "orders_filled": others.tobytes(),
     }
 
 
 def _unpack_orders(state: dict[str, Any]) -> Array:
-    plain = state["orders"].size
-    orders = np.zeros(plain + state["orders_filled"].size, ORDER_DTYPE)
-    words = orders.view(np.int64).reshape(-1, _WORDS)
-    words[:plain, :-1] = state["orders"].view(np.int64).reshape(-1, _WORDS - 1)
-    orders[plain:] = state["orders_filled"]
-    return orders
+    plain = _words(state["orders"], _WORDS - 1)
+    others = _words(state["orders_filled"], _WORDS)
+    words = np.zeros((len(plain) + len(others), _WORDS), np.int64)
+    words[: len(plain), :-1] = plain
+    words[len(plain) :] = others
+    return words.view(ORDER_DTYPE).reshape(-1)
+
+
+def _words(data: bytes, width: int) -> Array:
+    return np.frombuffer(data, np.int64).reshape(len(data) // (8 * width), width)
 
 
 def unpack(state: dict[str, Any], roots: Array, depth_levels: int) -> Book:

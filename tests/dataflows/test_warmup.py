@@ -1,7 +1,8 @@
 import gc
 
 from config.settings import load_settings
-from dataflows.warmup import through, warm_up
+from dataflows.warmup import made_up, operators_of, through, warm_up
+from operators.detect import Detect
 from operators.model.items import Findings
 from operators.model.streams import EXECUTIONS, SIGNALS, Message
 
@@ -13,6 +14,16 @@ def test_the_made_up_market_reaches_every_step():
     streams = {item.stream for item in items if isinstance(item, Message)}
     assert {EXECUTIONS, SIGNALS} <= streams
     assert not any(isinstance(item, Findings) for item in items)
+
+
+def test_the_made_up_option_is_judged_by_its_greeks():
+    items = made_up(SETTINGS)
+    for operator in operators_of(SETTINGS):
+        items = operator.on_items(items)
+        if isinstance(operator, Detect):
+            assert operator.report().facts["options"]["judged"] > 0
+            return
+    raise AssertionError("no step detects")
 
 
 def test_what_is_loaded_is_no_garbage_afterwards():

@@ -369,14 +369,14 @@ def test_another_contract_under_the_same_id_starts_anew():
 
 
 def test_the_output_is_handed_on_before_levels_exceed_it(monkeypatch):
-    monkeypatch.setattr(book_state, "_DEPTHS", 64)
+    monkeypatch.setattr(book_state, "_DEPTHS", 2)
     text = BOOK + "".join(trades((1000 * n, 1, 1)) for n in range(1, 300))
     config = BookConfig(levels_published=100)
     out = Book(config).on_items([instrument(), mbo(text.replace("#50 i=1", "#50"))])
     parts = [item for item in out if isinstance(item, Evaluations)]
-    assert len(parts) > 298 // 64
+    assert len(parts) > 3
     assert sum(len(row["depth"]) for row in row_dicts(out)) == 5 * 298
-    assert all(part.depth is None or part.depth.size <= 64 * 200 for part in parts)
+    assert all(part.depth is None or part.depth.size <= 2 * 200 for part in parts)
 
 
 def test_panes_close_in_instrument_order_by_the_root_s_clock():
