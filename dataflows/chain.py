@@ -9,6 +9,7 @@ from config.calibration import load_calibration
 from config.settings import Settings, params_version
 from dataflows.adapter import Factory, Operator, Saved
 from operators.analyze import Analyze
+from operators.analyze_config import AnalyzeConfig
 from operators.baseline import Baseline
 from operators.baseline_history import HistoryTable
 from operators.book import Book
@@ -28,6 +29,15 @@ class Step(NamedTuple):
     factory: Factory
 
 
+def analyze_of(settings: Settings) -> AnalyzeConfig:
+    """Those of `analyze`, with the calibration that was made for its weights."""
+    return replace(
+        settings.analyze,
+        params=params_version(settings),
+        calibration=load_calibration(settings.analyze.weights),
+    )
+
+
 def steps_of(settings: Settings, history: HistoryTable | None = None) -> dict[str, Step]:
     """Step id → step, in the order of the chain.
 
@@ -36,11 +46,7 @@ def steps_of(settings: Settings, history: HistoryTable | None = None) -> dict[st
         history: Baseline that a fresh one starts from.
     """
     baseline = replace(settings.baseline, calendar=load_calendar())
-    analyze = replace(
-        settings.analyze,
-        params=params_version(settings),
-        calibration=load_calibration(settings.analyze.weights),
-    )
+    analyze = analyze_of(settings)
     outcome = replace(settings.outcome, calendar=baseline.calendar)
 
     def validated(s: dict[str, Any] | None) -> Validate:

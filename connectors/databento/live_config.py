@@ -171,6 +171,9 @@ class LiveConfig:
     calibration_file: str = ""
     """Table of p_move that `ifd calibrate --outcomes` writes: every feed takes it up at a tick, as
     a control record on its tape, whenever it has changed; empty: none."""
+    recalibrate: bool = True
+    """Whether `ifd live` writes that file itself: after each session, from the topic of outcomes,
+    what is better than the table in force."""
 
     def __post_init__(self) -> None:
         for name in self.feeds:

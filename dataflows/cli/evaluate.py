@@ -216,6 +216,7 @@ def _case(
 ) -> "Case":
     """One tape through all engines; what limits its figures is added to `quality`."""
     from connectors.dbn_file import Hooks
+    from dataflows.chain import analyze_of
     from dataflows.evaluation import hear, settings_of, share_done
     from evaluation.cases import Case
     from evaluation.engines.ifd import Ifd
@@ -234,7 +235,7 @@ def _case(
         facts=found.facts,
         events=events,
         scores=found.scores,
-        looser={Ifd.NAME: loosened(found.seen, settings_of(tape.path).analyze)},
+        looser={Ifd.NAME: loosened(found.seen, analyze_of(settings_of(tape.path)))},
         outcomes=found.points,
     )
 

@@ -67,9 +67,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from config.settings import load_settings
     from dataflows.archivist import Archivist
+    from dataflows.environment import environment
     from dataflows.live import Asked, Live
     from dataflows.live_lock import LiveLock
     from dataflows.process import note
+    from dataflows.recalibrator import Recalibrator
 
     given = _given(arguments)
     settings = load_settings(given)
@@ -98,7 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
                 asked,
                 settings.cluster.processes,
             )
-            with Archivist(lambda: live.settings, note):
+            with (
+                Archivist(lambda: live.settings, note),
+                Recalibrator(lambda: live.settings, lambda: environment(given | more), note),
+            ):
                 return live.run()
     finally:
         lock.release()

@@ -49,6 +49,8 @@ def test_a_folder_is_evaluated_into_json_and_a_page(folder, tmp_path, capsys):
     # What the market did came through the chain: points that made no signal are among them.
     assert [each["horizon_s"] for each in found["engines"]["ifd"]["information"]][:2] == [1, 5]
     assert all(each["enter_s"] == 1 for each in found["engines"]["ifd"]["followed"])
+    # Looser budgets than the one in force are tried too.
+    assert [each["threshold"] for each in found["engines"]["ifd"]["sweep"]][-2:] == [-40.0, -48.0]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == found
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
     assert "labelled tapes" in told.err
