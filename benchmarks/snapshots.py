@@ -1,12 +1,15 @@
 """What a snapshot of every step weighs, and how long it takes to make."""
 
 import pickle
+from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.steps import NAMES, Chains
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.tapes import Tape
 from config.settings import Settings
+from dataflows.stored import Stored
+from operators.book import Book
 
 
 def measure(tape: Tape, settings: Settings) -> dict[str, Any]:
@@ -21,10 +24,10 @@ def measure(tape: Tape, settings: Settings) -> dict[str, Any]:
             with made:
                 state = operator.snapshot()
             with pickled:
-                data = pickle.dumps(state)
+                data = pickle.dumps(Stored(state))
             sizes[name] += len(data)
             if name == "book":
-                orders += state["orders"].size + state["orders_filled"].size
+                orders += sum(one["orders"] for one in _books(operator))
     total = sum(sizes.values())
     return {
         "orders": orders,
@@ -34,3 +37,7 @@ def measure(tape: Tape, settings: Settings) -> dict[str, Any]:
         "made_cpu_ms": made.cpu_ns / 1e6,
         "pickled_cpu_ms": pickled.cpu_ns / 1e6,
     }
+
+
+def _books(book: Book) -> Iterable[dict[str, int]]:
+    return book.report().facts["instruments"].values()

@@ -7,6 +7,7 @@ import bytewax.operators as op
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from dataflows.quiet import entering_engine
+from dataflows.stored import Stored
 from operators.model.errors import StateError
 from operators.model.items import Report
 from operators.model.streams import Flowing
@@ -61,7 +62,7 @@ class OperatorLogic(StatefulBatchLogic[Flowing, Flowing, Saved]):
 
     def snapshot(self) -> Saved:
         """Version and copied state."""
-        return type(self._operator).STATE_VERSION, self._operator.snapshot()
+        return type(self._operator).STATE_VERSION, Stored(self._operator.snapshot())
 
 
 def step(
